@@ -1,0 +1,77 @@
+"""A frozen language model with its tokenizer: what every other part of actmax is handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from actmax.models.families import Family
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the weights came from, so that a result can be traced to them."""
+
+    kind: Literal["default", "hub", "directory", "gguf", "memory"]
+    location: str
+    """Hub name or path as given by the user (never an absolute path of a cache)."""
+    revision: str | None = None
+    """The hub's commit, where there is one."""
+    sha256: str | None = None
+    """Of the GGUF file, or of the safetensors files (hash of their hashes, by name)."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A causal language model in eval mode whose weights ask for no gradient."""
+
+    name: str
+    """As results record it: ``smollm2-135m``, a hub name, or the last part of a path."""
+    net: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    family: Family
+    source: Source
+
+    @property
+    def device(self) -> torch.device:
+        """Where the embedding matrix lives."""
+        return self.net.get_input_embeddings().weight.device  # type: ignore[union-attr, return-value]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the embedding matrix."""
+        return self.net.get_input_embeddings().weight.dtype  # type: ignore[union-attr, return-value]
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of transformer blocks."""
+        return len(self.net.get_submodule(self.family.blocks))  # type: ignore[arg-type]
+
+    @cached_property
+    def embedding(self) -> Float[Tensor, "vocab d_model"]:
+        """What the embedding module gives for each id (so with Gemma's √d_model scale inside)."""
+        module = self.net.get_submodule(self.family.embed)
+        with torch.no_grad():
+            vocab: int = module.weight.shape[0]  # type: ignore[union-attr, index, assignment]
+            return module(torch.arange(vocab, device=self.device)).detach()
+
+    @property
+    def d_model(self) -> int:
+        """Width of the embedding matrix."""
+        return int(self.embedding.shape[1])
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the embedding matrix; may exceed the tokenizer's vocabulary."""
+        return int(self.embedding.shape[0])
+
+    @property
+    def context(self) -> int:
+        """Longest sequence that the position embeddings allow."""
+        return int(getattr(self.net.config, "max_position_embeddings", 2**31 - 1))
