@@ -1,0 +1,154 @@
+"""Running the model to the deepest site that is asked for, and no further.
+
+1. Hook every wanted site.
+2. Run the model. The hook that sees the last wanted value ends the forward pass there, so nothing beyond the
+   deepest site is computed; logits are computed only when ``unembed.hook_logits`` is wanted.
+3. Return the values. Whether a graph is kept is the caller's choice (``torch.no_grad`` around evaluation);
+   the weights never ask for a gradient.
+
+A prefix that all sequences share (BOS, a prompt) is run once by :func:`read_prefix` and continued from its
+keys and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from actmax.errors import ActmaxError
+from actmax.models.model import Model
+from actmax.models.sites import EMBED, LOGITS, Site, tap
+from actmax.models.taps import Edit, attach
+from actmax.shapes import Acts, Embeds, Ids
+
+
+class _Stop(Exception):  # noqa: N818 - not an error: it ends the forward pass
+    """Every wanted value has been seen."""
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A shared beginning, run once to the depth of ``sites``."""
+
+    ids: Ids
+    """``[1, pos]``"""
+    sites: frozenset[Site]
+    keys_values: tuple[tuple[Tensor, Tensor], ...]
+    """Per block that was run: ``[1, head, pos, d_head]`` each."""
+    acts: Mapping[Site, Acts]
+    """The sites' values on the prefix itself, ``[1, pos, width]``."""
+
+    def cache(self, model: Model, batch: int) -> DynamicCache:
+        """A fresh cache for ``batch`` continuations (the model appends to it)."""
+        cache = DynamicCache(config=model.net.config.get_text_config())
+        for layer, (keys, values) in enumerate(self.keys_values):
+            cache.update(keys.expand(batch, -1, -1, -1), values.expand(batch, -1, -1, -1), layer)
+        return cache
+
+
+def read(
+    model: Model,
+    sites: Iterable[Site],
+    *,
+    ids: Ids | None = None,
+    embeds: Embeds | None = None,
+    prefix: Prefix | None = None,
+    edits: Mapping[Site, Edit] | None = None,
+) -> dict[Site, Acts]:
+    """The values of some sites on token ids or on embeddings.
+
+    Args:
+        model: run in the mode that the caller chose (graph or no graph).
+        sites: what to read; the model runs no deeper than the deepest of them and the edits' sites.
+        ids: ``[batch, pos]`` token ids, or
+        embeds: ``[batch, pos, d_model]`` in their place. Position embeddings are added by the model either
+            way (GPT-2's ``wpe`` too), so these are token embeddings alone.
+        prefix: what comes before; the result holds only the positions after it.
+        edits: replace a site's value on the way.
+
+    Returns:
+        Site to ``[batch, pos, width]``.
+
+    Raises:
+        ActmaxError: the sequence is empty or longer than the model's context.
+    """
+    if (ids is None) == (embeds is None):
+        raise ValueError("give either ids or embeds")
+    given: Tensor = ids if ids is not None else embeds  # type: ignore[assignment]
+    batch, length = given.shape[:2]
+    past = 0 if prefix is None else prefix.ids.shape[1]
+    _check_length(model, length, past)
+    cache = None if prefix is None else prefix.cache(model, batch)
+    return _run(model, frozenset(sites), ids, embeds, cache, edits or {})
+
+
+def read_prefix(model: Model, sites: Iterable[Site], ids: Ids) -> Prefix:
+    """Run a shared beginning ``[1, pos]`` once, to the depth of ``sites``, without a graph."""
+    wanted = frozenset(sites)
+    _check_length(model, ids.shape[1], 0)
+    cache = DynamicCache(config=model.net.config.get_text_config())
+    with torch.no_grad():
+        acts = _run(model, wanted, ids, None, cache, {})
+    seen = [layer for layer in cache.layers if layer.keys is not None and layer.keys.numel()]
+    pairs = tuple((layer.keys, layer.values) for layer in seen)
+    return Prefix(ids, wanted, pairs, acts)  # type: ignore[arg-type]
+
+
+def _check_length(model: Model, length: int, past: int) -> None:
+    if length < 1:
+        raise ActmaxError("The sequence is empty; give it at least one position.")
+    if past + length > model.context:
+        raise ActmaxError(
+            f"The sequence has {past + length} positions, but {model.name} reads at most {model.context}; "
+            "shorten it."
+        )
+
+
+def _run(
+    model: Model,
+    sites: frozenset[Site],
+    ids: Ids | None,
+    embeds: Embeds | None,
+    cache: DynamicCache | None,
+    edits: Mapping[Site, Edit],
+) -> dict[Site, Acts]:
+    batch, length = (ids if ids is not None else embeds).shape[:2]  # type: ignore[union-attr]
+    found: dict[Site, Acts] = {}
+    logits = Site(LOGITS)
+    embed = Site(EMBED)
+    hooked = {site for site in sites | edits.keys() if site != logits}
+    if embeds is not None and embed in hooked:
+        # The embedding module does not run on embeddings: they are its output.
+        found[embed] = embeds = edits[embed](embeds) if embed in edits else embeds
+        hooked.remove(embed)
+    wanted = len(hooked) + len(found)
+
+    def sink(site: Site) -> None:
+        def see(value: Acts) -> None:
+            found[site] = value
+            if len(found) == wanted and logits not in sites:
+                raise _Stop
+
+        stack.callback(attach(model, tap(model, site), (batch, length), see, edits.get(site)).remove)
+
+    with ExitStack() as stack:
+        if not hooked and logits not in sites:
+            return {site: found[site] for site in sites}
+        for site in hooked:
+            sink(site)
+        runner = model.net if logits in sites else model.net.base_model
+        try:
+            output = runner(
+                input_ids=ids, inputs_embeds=embeds, past_key_values=cache, use_cache=cache is not None
+            )
+        except _Stop:
+            pass
+        else:
+            if logits in sites:
+                found[logits] = output.logits
+    return {site: found[site] for site in sites}
