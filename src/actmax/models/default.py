@@ -1,0 +1,25 @@
+"""The default model: SmolLM2-135M-Instruct, fetched and converted on first use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from actmax.fetch.asset import fetch_asset
+from actmax.fetch.assets import SMOLLM2
+from actmax.fetch.progress import Progress, silent
+from actmax.models.gguf_file import converted, converted_dir, manifest_of
+
+DEFAULT_MODEL = SMOLLM2.name
+
+
+def default_model_dir(progress: Progress = silent) -> Path:
+    """The default model's safetensors directory in the cache, made if need be.
+
+    Raises:
+        ActmaxError: it cannot be fetched, or the cache cannot be written to.
+    """
+    folder = converted_dir(SMOLLM2.member_sha256, SMOLLM2.name)
+    if manifest_of(folder) is not None:
+        return folder
+    gguf = fetch_asset(SMOLLM2, progress)
+    return converted(gguf, name=SMOLLM2.name, sha256=SMOLLM2.member_sha256, progress=progress)

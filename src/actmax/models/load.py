@@ -1,0 +1,145 @@
+"""From a name to a frozen model: the default, a hub name, a directory of safetensors, or a GGUF file.
+
+1. Find the files; nothing pickled is opened and no code of the model's own is run.
+2. Load weights and tokenizer, put them on the device, switch training off.
+3. Run eight tokens as ids and as embeddings: if the activations differ, the embeddings that actmax optimises
+   would not be what the model reads, and the model is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from actmax.errors import ActmaxError
+from actmax.fetch.assets import SMOLLM2
+from actmax.fetch.progress import Progress, silent
+from actmax.models.default import DEFAULT_MODEL, default_model_dir
+from actmax.models.directory import check_directory, weights_hash
+from actmax.models.families import family_of
+from actmax.models.gguf_file import converted
+from actmax.models.model import Model, Source
+from actmax.models.placement import device_of, dtype_of
+from actmax.models.pretrained import load_pretrained
+from actmax.models.read import read
+from actmax.models.sites import Site
+
+_PROBE = 8
+
+
+def load(
+    name: str | os.PathLike[str] | None = None,
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "float32",
+    revision: str | None = None,
+    progress: Progress = silent,
+) -> Model:
+    """A language model, frozen, with its tokenizer.
+
+    Args:
+        name: None or ``smollm2-135m`` for the default model (fetched on first use); a directory with
+            ``config.json``, ``model.safetensors`` and a tokenizer; a ``.gguf`` file; else a hub name.
+        device: ``auto`` (CUDA where present, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        dtype: ``float32``, ``float64``, ``bfloat16`` or ``float16``.
+        revision: Branch, tag or commit, for hub names.
+        progress: Told of fetching and converting.
+
+    Raises:
+        ActmaxError: the model cannot be found, reached, read or trusted, or its architecture is unknown; the
+            sentence names the mend.
+    """
+    place, precision = device_of(device), dtype_of(dtype)
+    location, label, source = _find(name, revision, progress)
+    progress("loading", 0, None)
+    net, tokenizer = load_pretrained(location, label, precision, revision)
+    if source.kind == "hub":
+        source = Source("hub", label, revision=getattr(net.config, "_commit_hash", None) or revision)
+    return wrap(net.to(place), tokenizer, name=label, source=source)
+
+
+def wrap(
+    net: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    name: str = "model",
+    *,
+    source: Source | None = None,
+) -> Model:
+    """A model that is already in memory; it is switched to eval mode and its weights ask for no gradient.
+
+    Raises:
+        ActmaxError: unknown architecture, or the model reads embeddings otherwise than token ids.
+    """
+    net.eval()
+    net.requires_grad_(False)
+    family = family_of(net.config.model_type)
+    model = Model(name, net, tokenizer, family, source or Source("memory", name))
+    check_embeddings(model)
+    return model
+
+
+def check_embeddings(model: Model) -> None:
+    """Run a few ids, and what the embedding module gives for them; the last block must agree.
+
+    Raises:
+        ActmaxError: it does not, or its activations are not finite.
+    """
+    module = model.net.get_submodule(model.family.embed)
+    rows = int(model.net.get_input_embeddings().weight.shape[0])  # type: ignore[union-attr, index]
+    ids = (torch.arange(1, _PROBE + 1, device=model.device) * rows // (_PROBE + 2))[None, : model.context]
+    last = model.n_blocks - 1
+    site = Site(f"blocks.{last}.hook_resid_post", last)
+    with torch.no_grad():
+        by_ids = read(model, [site], ids=ids)[site].float()
+        by_embeds = read(model, [site], embeds=module(ids))[site].float()
+    if not bool(torch.isfinite(by_ids).all()):
+        raise ActmaxError(
+            f"{model.name!r} gives activations that are not finite in {str(model.dtype).removeprefix('torch.')};"
+            " load it with --dtype float32."
+        )
+    tolerance = 1e-4 if model.dtype in (torch.float32, torch.float64) else 3e-2
+    apart = float((by_ids - by_embeds).abs().max() / by_ids.abs().max().clamp_min(1e-30))
+    if apart > tolerance:
+        raise ActmaxError(
+            f"{model.name!r} reads embeddings otherwise than token ids (its last block differs by"
+            f" {apart:.2g} of the largest activation), so what is optimised would not be its input;"
+            " use another model or another version of transformers."
+        )
+
+
+def _find(
+    name: str | os.PathLike[str] | None, revision: str | None, progress: Progress
+) -> tuple[str, str, Source]:
+    """Where to load from, what results call it, and its source."""
+    text = DEFAULT_MODEL if name is None else os.fspath(name)
+    if text == DEFAULT_MODEL:
+        folder = default_model_dir(progress)
+        return str(folder), text, Source("default", text, sha256=SMOLLM2.member_sha256)
+    path = Path(text).expanduser()
+    label = path.absolute().name or text
+    if path.is_dir():
+        check_directory(path)
+        return str(path), label, Source("directory", text, sha256=weights_hash(path))
+    if path.suffix.lower() == ".gguf" and path.is_file():
+        folder = converted(path, name=path.stem, progress=progress)
+        return str(folder), label, Source("gguf", text, sha256=_gguf_hash(folder))
+    if path.is_file():
+        raise ActmaxError(f"{text!r} is a file; --model takes a .gguf file, a directory, or a hub name.")
+    if path.suffix.lower() == ".gguf" or _is_path(text):
+        raise ActmaxError(f"There is no model at {text!r}; check the path.")
+    return text, text, Source("hub", text, revision=revision)
+
+
+def _gguf_hash(folder: Path) -> str | None:
+    from actmax.models.gguf_file import manifest_of
+
+    record = manifest_of(folder)
+    return None if record is None else record.gguf_sha256
+
+
+def _is_path(text: str) -> bool:
+    """Whether a name that nothing on disk has can only be a path (hub names have at most one slash)."""
+    return not text or text[0] in "./~\\" or text.count("/") > 1 or "\\" in text or text.endswith("/")
