@@ -8,7 +8,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Before anything imports actmax: every annotated function and dataclass checks its types and shapes.
-install_import_hook("actmax", "beartype.beartype")
+install_import_hook("actmax", "tests.shapecheck.check")
 
 settings.register_profile("actmax", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("actmax")
