@@ -7,8 +7,10 @@ import os
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+import tests.shapecheck
+
 # Before anything imports actmax: every annotated function and dataclass checks its types and shapes.
-install_import_hook("actmax", "tests.shapecheck.check")
+install_import_hook("actmax", f"{tests.shapecheck.__name__}.check")
 
 settings.register_profile("actmax", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("actmax")
