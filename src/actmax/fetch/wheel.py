@@ -1,9 +1,9 @@
 """One pinned wheel from the user's own package index, alone, by pip's or uv's ordinary command.
 
-1. A requirements file of one line, ``name==version --hash=sha256:...``, is all that is asked for; the installer
-   takes index, proxy, certificates and credentials from the user's settings.
-2. ``pip download --no-deps --only-binary :all: --require-hashes`` puts the wheel into a temporary folder. Where
-   the environment has no pip, ``uv pip install --target`` unpacks it there; uv verifies the same hash.
+1. A requirements file of one line, ``name==version --hash=sha256:...``, is all that is asked for; the
+   installer takes index, proxy, certificates and credentials from the user's settings.
+2. ``pip download --no-deps --only-binary :all: --require-hashes`` puts the wheel into a temporary folder.
+   Where the environment has no pip, ``uv pip install --target`` unpacks it there; uv verifies the same hash.
 3. What the installer says when it fails is turned into one sentence.
 
 The installer's own temporary files are sent to the same folder, so they are on the disk of the cache, their
@@ -58,7 +58,12 @@ _UNREACHABLE = (
     "Failed to fetch",
     "network connectivity is disabled",
 )
-_ABSENT = ("No matching distribution", "Could not find a version", "No solution found", "was not found in the")
+_ABSENT = (
+    "No matching distribution",
+    "Could not find a version",
+    "No solution found",
+    "was not found in the",
+)
 
 
 def installer() -> list[str] | None:
@@ -129,7 +134,7 @@ def _watch(
     environment["PYTHONIOENCODING"] = "utf-8"
     log = folder / "installer.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - no shell, and every word of it is ours
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=environment
         )
         try:
@@ -144,7 +149,7 @@ def _watch(
 
 
 def _sentence(asset: Asset, said: str) -> str:
-    """One sentence for what the installer said; the order matters, as later lines follow from earlier ones."""
+    """One sentence for what the installer said; the order matters, as one failure brings on others."""
 
     def mentions(words: tuple[str, ...]) -> bool:
         return any(word.lower() in said.lower() for word in words)

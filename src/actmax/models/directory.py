@@ -33,8 +33,8 @@ def check_directory(folder: Path) -> None:
         pickled = sorted(path.name for pattern in _PICKLED for path in folder.glob(pattern))
         if pickled:
             raise ActmaxError(
-                f"{str(folder)!r} holds its weights pickled ({pickled[0]!r}), and opening a pickle can run any"
-                " code; convert them with save_pretrained(..., safe_serialization=True) where you trust them."
+                f"{str(folder)!r} holds its weights pickled ({pickled[0]!r}), and opening a pickle can run"
+                " any code; where you trust them, load them elsewhere and save safetensors with save_pretrained."
             )
         raise ActmaxError(
             f"{str(folder)!r} holds no weights; it needs model.safetensors, as save_pretrained writes it."

@@ -42,7 +42,7 @@ def converted_dir(gguf_sha256: str, name: str) -> Path:
 
 
 def manifest_of(folder: Path) -> Converted | None:
-    """The manifest of a converted directory; None where it is absent, unreadable or its files are not whole."""
+    """The manifest of a converted directory; None where it is absent or a file is not whole."""
     try:
         record = Converted(**json.loads((folder / _MANIFEST).read_text(encoding="utf-8")))
         whole = all((folder / name).stat().st_size == size for name, size in record.files.items())
@@ -106,6 +106,7 @@ def _convert(path: Path, folder: Path, name: str, sha256: str, progress: Progres
         save_file(weights, str(file), metadata={"format": "pt"})
     except SafetensorError as error:  # safetensors reports a full disk as its own error
         raise _as_os_error(error) from error
+    file.chmod((folder / "config.json").stat().st_mode & 0o777)  # safetensors writes for the owner alone
     progress("verifying", 0, None)
     record = Converted(
         name=name,

@@ -78,7 +78,7 @@ def _byte_level(fields: Mapping[str, Any]) -> PreTrainedTokenizerBase:
     tokenizer = Tokenizer(
         models.BPE(
             vocab={token: index for index, token in enumerate(tokens)},
-            merges=[tuple(merge.split(" ")) for merge in merges],
+            merges=[(left, right) for left, _, right in (merge.partition(" ") for merge in merges)],
         )
     )
     tokenizer.pre_tokenizer = _CUTS[fields["tokenizer.ggml.pre"]]
@@ -95,7 +95,7 @@ def _byte_level(fields: Mapping[str, Any]) -> PreTrainedTokenizerBase:
         index = fields.get(f"tokenizer.ggml.{key}_token_id")
         return None if index is None else tokens[index]
 
-    fast = PreTrainedTokenizerFast(
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         bos_token=named("bos"),
         eos_token=named("eos"),

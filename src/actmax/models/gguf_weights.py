@@ -14,19 +14,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from gguf import GGUFReader, dequantize
 from torch import Tensor
 
 from actmax.errors import ActmaxError
 from actmax.fetch.progress import Progress
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from gguf import GGUFReader
 
 _TOP = {
     "token_embd.weight": "model.embed_tokens.weight",
@@ -70,8 +67,6 @@ def llama_weights(
     Raises:
         ActmaxError: the file holds a tensor that a plain llama does not have (experts, rope factors).
     """
-    from gguf import dequantize
-
     total = sum(int(tensor.n_bytes) for tensor in reader.tensors)
     done = 0
     weights: dict[str, Tensor] = {}
@@ -100,18 +95,18 @@ def other_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ActmaxError: transformers cannot, or leaves a part of the model without weights.
     """
     import transformers
-    from transformers.modeling_gguf_pytorch_utils import load_gguf_checkpoint
+    from transformers import modeling_gguf_pytorch_utils
 
+    load: Any = modeling_gguf_pytorch_utils.load_gguf_checkpoint
+    automatic: Any = transformers.AutoModelForCausalLM
     mend = "use the model's safetensors directory instead."
     try:
-        config = dict(load_gguf_checkpoint(str(path))["config"])
+        config = dict(load(str(path))["config"])
         with torch.device("meta"):
-            frame = transformers.AutoModelForCausalLM.from_config(
+            frame = automatic.from_config(
                 transformers.AutoConfig.for_model(**config), trust_remote_code=False
             )
-        found: dict[str, Tensor] = load_gguf_checkpoint(str(path), return_tensors=True, model_to_load=frame)[
-            "tensors"
-        ]
+        found: dict[str, Tensor] = load(str(path), return_tensors=True, model_to_load=frame)["tensors"]
     except Exception as error:
         raise ActmaxError(
             f"The architecture of {path.name!r} cannot be read from GGUF by transformers"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -58,7 +59,9 @@ def load(
     net, tokenizer = load_pretrained(location, label, precision, revision)
     if source.kind == "hub":
         source = Source("hub", label, revision=getattr(net.config, "_commit_hash", None) or revision)
-    return wrap(net.to(place), tokenizer, name=label, source=source)
+    mover: Any = net  # (the stubs hide nn.Module.to)
+    mover.to(place)
+    return wrap(net, tokenizer, name=label, source=source)
 
 
 def wrap(
@@ -73,7 +76,7 @@ def wrap(
     Raises:
         ActmaxError: unknown architecture, or the model reads embeddings otherwise than token ids.
     """
-    net.eval()
+    net.train(False)
     net.requires_grad_(False)
     family = family_of(net.config.model_type)
     model = Model(name, net, tokenizer, family, source or Source("memory", name))
@@ -88,7 +91,7 @@ def check_embeddings(model: Model) -> None:
         ActmaxError: it does not, or its activations are not finite.
     """
     module = model.net.get_submodule(model.family.embed)
-    rows = int(model.net.get_input_embeddings().weight.shape[0])  # type: ignore[union-attr, index]
+    rows = int(model.net.get_input_embeddings().weight.shape[0])  # type: ignore[index]
     ids = (torch.arange(1, _PROBE + 1, device=model.device) * rows // (_PROBE + 2))[None, : model.context]
     last = model.n_blocks - 1
     site = Site(f"blocks.{last}.hook_resid_post", last)
@@ -97,8 +100,8 @@ def check_embeddings(model: Model) -> None:
         by_embeds = read(model, [site], embeds=module(ids))[site].float()
     if not bool(torch.isfinite(by_ids).all()):
         raise ActmaxError(
-            f"{model.name!r} gives activations that are not finite in {str(model.dtype).removeprefix('torch.')};"
-            " load it with --dtype float32."
+            f"{model.name!r} gives activations that are not finite in"
+            f" {str(model.dtype).removeprefix('torch.')}; load it with --dtype float32."
         )
     tolerance = 1e-4 if model.dtype in (torch.float32, torch.float64) else 3e-2
     apart = float((by_ids - by_embeds).abs().max() / by_ids.abs().max().clamp_min(1e-30))

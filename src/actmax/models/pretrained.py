@@ -1,14 +1,16 @@
 """The one place where transformers loads weights, and where its complaints become sentences.
 
-No code from a model's repository is ever run (``trust_remote_code=False``), only safetensors are opened, and a
-model whose files lack a weight is refused: transformers would fill it with random numbers and go on.
+No code from a model's repository is ever run (``trust_remote_code=False``), only safetensors are opened, and
+a model whose files lack a weight is refused: transformers would fill it with random numbers and go on.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 import transformers
@@ -28,16 +30,16 @@ from actmax.models.families import family_of
 
 ATTENTION = "eager"
 """Plain matrix products and a softmax: the same arithmetic for every shape and device, where ``sdpa`` picks a
-kernel by shape, device and mask (so a row alone and in a batch could differ), and correct for architectures that
-cap their attention scores. For the short sequences of a search it is not slower."""
+kernel by shape, device and mask (so a row alone and in a batch could differ), and right for architectures
+that cap their attention scores. For the short sequences of a search it is not slower."""
 
 
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
     """No progress bars, warnings or log lines from transformers inside; its settings are put back after."""
     verbosity, bars = talk.get_verbosity(), talk.is_progress_bar_enabled()
-    talk.set_verbosity(talk.CRITICAL)
-    talk.disable_progress_bar()
+    talk.set_verbosity(logging.CRITICAL)
+    talk.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -45,7 +47,7 @@ def hushed() -> Iterator[None]:
     finally:
         talk.set_verbosity(verbosity)
         if bars:
-            talk.enable_progress_bar()
+            talk.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def load_pretrained(
@@ -62,12 +64,12 @@ def load_pretrained(
     Raises:
         ActmaxError: for everything that a user can mend.
     """
-    common = {"revision": revision, "trust_remote_code": False}
+    common: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
     with hushed(), _plain(label, revision):
         config = AutoConfig.from_pretrained(location, **common)
         family_of(config.model_type)
         tokenizer = AutoTokenizer.from_pretrained(location, **common)
-        net, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             location,
             config=config,
             dtype=dtype,
@@ -76,11 +78,12 @@ def load_pretrained(
             output_loading_info=True,
             **common,
         )
+    net, info = loaded
     missing = sorted(info["missing_keys"])
     if missing:
         raise ActmaxError(
-            f"The weights of {label!r} lack {missing[0]!r} ({len(missing)} missing in all); the model would be"
-            " partly random, so fetch or copy it again."
+            f"The weights of {label!r} lack {missing[0]!r} ({len(missing)} missing in all); the model would"
+            " be partly random, so fetch or copy it again."
         )
     return net, tokenizer
 
@@ -110,15 +113,15 @@ def _sentence(error: Exception, label: str, revision: str | None) -> str:
     said = " ".join(str(cause) for cause in causes)
     if caused_by(hub.GatedRepoError):
         return (
-            f"The hub gives {label!r} only to those who accepted its terms; accept them on its page and log in"
-            " with `hf auth login`."
+            f"The hub gives {label!r} only to those who accepted its terms; accept them on its page and"
+            " log in with `hf auth login`."
         )
     if caused_by(hub.RevisionNotFoundError):
         return f"The hub has no revision {revision!r} of {label!r}; give a branch, tag or commit that exists."
     if caused_by(hub.RepositoryNotFoundError, hub.HFValidationError):
         return (
-            f"There is no model {label!r}: no directory or .gguf file of that name is here and the hub has none;"
-            " check the name, and log in with `hf auth login` if it is private."
+            f"There is no model {label!r}: no directory or .gguf file of that name is here and the hub has"
+            " none; check the name, and log in with `hf auth login` if it is private."
         )
     if "trust_remote_code" in said or "custom code" in said:
         return f"{label!r} wants to run Python code of its own, which actmax never does; use another model."
@@ -132,8 +135,8 @@ def _sentence(error: Exception, label: str, revision: str | None) -> str:
         for cause in causes
     ):
         return (
-            f"{label!r} is no directory or .gguf file here, and the model hub cannot be reached to look for it;"
-            " check the name, connect to the network, or leave out --model to use the default model."
+            f"{label!r} is no directory or .gguf file here, and the model hub cannot be reached to look for"
+            " it; check the name, connect to the network, or leave out --model to use the default model."
         )
     if caused_by(SafetensorError):
         return f"The weights of {label!r} are damaged or cut short; fetch or copy them again."
