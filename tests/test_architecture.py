@@ -95,7 +95,8 @@ def declared() -> tuple[set[str], set[str]]:
     extras = project["optional-dependencies"]
     used = [line for name in extras if name not in {"dev", "docs"} for line in extras[name]]
     base, optional = (
-        {re.split(r"[^\w.-]", line)[0].lower() for line in lines} for lines in (project["dependencies"], used)
+        {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in lines}
+        for lines in (project["dependencies"], used)
     )
     return base, optional - base
 
