@@ -12,14 +12,18 @@ from actmax.models.gguf_file import converted, converted_dir, manifest_of
 DEFAULT_MODEL = SMOLLM2.name
 
 
+def default_is_ready() -> bool:
+    """Whether the default model is in the cache, converted and whole."""
+    return manifest_of(converted_dir(SMOLLM2.member_sha256, SMOLLM2.name)) is not None
+
+
 def default_model_dir(progress: Progress = silent) -> Path:
     """The default model's safetensors directory in the cache, made if need be.
 
     Raises:
         ActmaxError: it cannot be fetched, or the cache cannot be written to.
     """
-    folder = converted_dir(SMOLLM2.member_sha256, SMOLLM2.name)
-    if manifest_of(folder) is not None:
-        return folder
+    if default_is_ready():
+        return converted_dir(SMOLLM2.member_sha256, SMOLLM2.name)
     gguf = fetch_asset(SMOLLM2, progress)
     return converted(gguf, name=SMOLLM2.name, sha256=SMOLLM2.member_sha256, progress=progress)

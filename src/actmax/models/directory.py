@@ -34,7 +34,7 @@ def check_directory(folder: Path) -> None:
         if pickled:
             raise ActmaxError(
                 f"{str(folder)!r} holds its weights pickled ({pickled[0]!r}), and opening a pickle can run"
-                " any code; where you trust them, load them elsewhere and save safetensors with save_pretrained."
+                " any code; where you trust them, load them elsewhere and save them as safetensors."
             )
         raise ActmaxError(
             f"{str(folder)!r} holds no weights; it needs model.safetensors, as save_pretrained writes it."

@@ -24,7 +24,7 @@ from actmax.models.families import family_of
 from actmax.models.gguf_file import converted
 from actmax.models.model import Model, Source
 from actmax.models.placement import device_of, dtype_of
-from actmax.models.pretrained import load_pretrained
+from actmax.models.pretrained import load_pretrained, reach_hub
 from actmax.models.read import read
 from actmax.models.sites import Site
 
@@ -133,6 +133,7 @@ def _find(
         raise ActmaxError(f"{text!r} is a file; --model takes a .gguf file, a directory, or a hub name.")
     if path.suffix.lower() == ".gguf" or _is_path(text):
         raise ActmaxError(f"There is no model at {text!r}; check the path.")
+    reach_hub(text, revision)
     return text, text, Source("hub", text, revision=revision)
 
 

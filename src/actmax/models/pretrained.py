@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import transformers
+from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub import errors as hub
 from safetensors import SafetensorError
 from transformers import (
@@ -38,7 +39,10 @@ that cap their attention scores. For the short sequences of a search it is not s
 def hushed() -> Iterator[None]:
     """No progress bars, warnings or log lines from transformers inside; its settings are put back after."""
     verbosity, bars = talk.get_verbosity(), talk.is_progress_bar_enabled()
+    hub_log = logging.getLogger("huggingface_hub")
+    hub_level = hub_log.level
     talk.set_verbosity(logging.CRITICAL)
+    hub_log.setLevel(logging.CRITICAL)
     talk.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         with warnings.catch_warnings():
@@ -46,6 +50,7 @@ def hushed() -> Iterator[None]:
             yield
     finally:
         talk.set_verbosity(verbosity)
+        hub_log.setLevel(hub_level)
         if bars:
             talk.enable_progress_bar()  # type: ignore[no-untyped-call]
 
@@ -86,6 +91,24 @@ def load_pretrained(
             " be partly random, so fetch or copy it again."
         )
     return net, tokenizer
+
+
+def reach_hub(name: str, revision: str | None) -> None:
+    """Ask the hub once for a model that its cache does not hold, so that an unreachable hub is known at once.
+
+    (Left to itself, the download tries six times over 23 seconds.)
+
+    Raises:
+        ActmaxError: the hub cannot be reached, or says that it has no such model or gives it to few.
+    """
+    with hushed(), _plain(name, revision):
+        if isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str):
+            return
+        try:
+            HfApi().model_info(name, revision=revision, timeout=10)
+        except hub.HfHubHTTPError as error:
+            if error.response.status_code in (401, 403, 404):
+                raise
 
 
 @contextlib.contextmanager

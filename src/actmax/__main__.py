@@ -1,0 +1,5 @@
+"""``python -m actmax``."""
+
+from actmax.cli.main import run
+
+run()

@@ -1,0 +1,85 @@
+"""What the cache holds, and whether it is still what it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from actmax.fetch.asset import asset_path, is_fetched
+from actmax.fetch.assets import ASSETS
+from actmax.fetch.cache import bytes_under, cache_dir, sha256_of
+from actmax.models.gguf_file import manifest_of
+
+Kind = Literal["model", "file", "hub"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing in a cache."""
+
+    kind: Kind
+    """A converted model; a fetched file; a model in the hub's own cache."""
+    name: str
+    bytes: int
+    sha256: str | None
+    """Of the weights (model) or the file; None for the hub, which keeps its own."""
+    revision: str | None
+    """Commit, for hub models."""
+    path: Path
+    source_sha256: str | None = None
+    """Of the GGUF file that a model was converted from."""
+
+    @property
+    def whole(self) -> bool:
+        """Read it all and compare its hash; True where there is none to compare."""
+        if self.sha256 is None:
+            return True
+        return (
+            sha256_of(self.path / "model.safetensors" if self.kind == "model" else self.path) == self.sha256
+        )
+
+
+def cached_items() -> list[Item]:
+    """Everything usable in actmax's cache, then the models in the hub's cache."""
+    return [*_models(), *_files(), *_hub()]
+
+
+def _models() -> list[Item]:
+    items = []
+    for folder in sorted((cache_dir() / "models").glob("[!.]*")):
+        record = manifest_of(folder)
+        if record is not None:
+            size = bytes_under(folder)
+            items.append(
+                Item("model", record.name, size, record.weights_sha256, None, folder, record.gguf_sha256)
+            )
+    return items
+
+
+def _files() -> list[Item]:
+    return [
+        Item("file", asset.name, asset.member_bytes, asset.member_sha256, None, asset_path(asset))
+        for asset in ASSETS.values()
+        if is_fetched(asset)
+    ]
+
+
+def _hub() -> list[Item]:
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    try:
+        repos = scan_cache_dir().repos
+    except (CacheNotFound, OSError):
+        return []
+    return sorted(
+        (
+            Item("hub", repo.repo_id, repo.size_on_disk, None, revision.commit_hash, revision.snapshot_path)
+            for repo in repos
+            if repo.repo_type == "model"
+            for revision in repo.revisions
+            if any(file.file_name.endswith(".safetensors") for file in revision.files)
+        ),
+        key=lambda item: item.name,
+    )
