@@ -31,7 +31,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
 DONE, MISTAKE, INTERRUPTED = 0, 2, 130
 
 # typer carries its own copy of click since 0.20 or so, and uses the real one before: ask it for the class.
-_UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_UsageError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 
 def _version(wanted: bool) -> None:

@@ -95,9 +95,12 @@ def locked(target: Path) -> Iterator[None]:
 def placing(target: Path) -> Iterator[Path]:
     """A temporary folder beside ``target``; what it holds under ``target.name`` at the end is moved there.
 
-    The folder is removed in every case. An existing folder at ``target`` is replaced.
+    The folder is removed in every case, and so are those of earlier processes that were killed: call this
+    only while holding the :func:`locked` of ``target``. An existing folder at ``target`` is replaced.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    for stale in target.parent.glob(f".{target.name}-*"):
+        shutil.rmtree(stale, ignore_errors=True)
     workshop = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield workshop
