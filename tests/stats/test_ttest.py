@@ -45,7 +45,7 @@ def test_paired_equals_scipy(pairs: int) -> None:
 
 
 def test_a_large_offset_costs_no_digits() -> None:
-    # What float32 holds near 1e7 are whole numbers: the t of those must be that of the numbers without offset.
+    # Float32 holds whole numbers near 1e7: their t must be that of the same numbers without the offset.
     rng = np.random.default_rng(5)
     labels = groups(rng, 60, 60)
     small = np.round(3 * rng.standard_normal((120, 50)))
@@ -87,7 +87,7 @@ def test_pairs_without_any_difference_are_constant() -> None:
 def test_pairs_must_match() -> None:
     with pytest.raises(ActmaxError, match="at least 2 pairs and there is 1"):
         paired(np.ones((1, 2)), np.ones((1, 2)))
-    with pytest.raises(Exception, match="one shape|'samples units'"):
+    with pytest.raises(Exception, match=r"one shape|'samples units'"):
         paired(np.ones((3, 2)), np.ones((4, 2)))
 
 

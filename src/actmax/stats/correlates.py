@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from actmax.errors import ActmaxError
 from actmax.stats.ranks import midranks
@@ -75,7 +75,7 @@ def correlate(
 
 def _residual(
     columns: Float[np.ndarray, "samples some"], basis: Float[np.ndarray, "samples controls"]
-) -> tuple[Float[np.ndarray, "samples some"], np.ndarray]:
+) -> tuple[Float[np.ndarray, "samples some"], Bool[np.ndarray, " some"]]:
     """Each column without its mean and its part in ``basis``, at length 1, and whether anything was left."""
     flat = columns.min(axis=0) == columns.max(axis=0)
     columns = columns - columns.mean(axis=0)

@@ -120,7 +120,7 @@ def split_by_document(
     Documents are dealt out in random order, larger ones first among many, each to the side that is shorter
     of the labels it brings. Raises :class:`ActmaxError` where fewer than two documents hold a group.
     """
-    group_sizes(labels[:, None].astype(np.float64), labels)
+    group_sizes(np.empty((len(labels), 0)), labels)
     names, document = np.unique(documents, return_inverse=True)
     counts = np.stack(
         [np.bincount(document, weights=labels == label, minlength=len(names)) for label in (True, False)],

@@ -64,7 +64,7 @@ def benjamini_hochberg(p: PerUnit, family: Int[np.ndarray, " units"] | None = No
     rank = np.arange(len(p)) - begins[family[order]] + 1
     scaled = p[order] * tests[family[order]] / rank
     result = np.empty(len(p))
-    for begin, end in zip(begins, [*begins[1:], len(p)], strict=True):
+    for begin, end in zip(begins, np.append(begins, len(p))[1:], strict=True):
         result[order[begin:end]] = np.fmin.accumulate(scaled[begin:end][::-1])[::-1]
     return np.where(np.isnan(p), np.nan, np.minimum(result, 1.0))
 

@@ -157,9 +157,8 @@ def _splitter(
     if folds < 2 or holding < folds:
         return None
     seed = int(rng.integers(2**31))
-    splits = selection.StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    if documents is None:
-        splits = selection.StratifiedKFold(folds, shuffle=True, random_state=seed)
-    pairs = list(splits.split(labels[:, None], labels, groups))
+    kind = selection.StratifiedKFold if documents is None else selection.StratifiedGroupKFold
+    splits = kind(folds, shuffle=True, random_state=seed)
+    pairs = list(splits.split(labels[:, None], labels, documents))
     enough = all(min(np.bincount(labels[train], minlength=2)) >= 2 and len(test) for train, test in pairs)
     return pairs if enough else None

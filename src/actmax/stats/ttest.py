@@ -91,6 +91,6 @@ def _test(difference: PerUnit, error: PerUnit, df: PerUnit, flat: Flags) -> TTes
     return TTest(t, df, p, difference, error, flat)
 
 
-def two_sided(t: PerUnit, df: PerUnit | float) -> PerUnit:
+def two_sided(t: PerUnit, df: PerUnit | int) -> PerUnit:
     """The two-sided p-value of Student's t (NaN stays NaN)."""
     return np.asarray(2 * need("scipy.special").stdtr(df, -np.abs(t)), dtype=np.float64)
