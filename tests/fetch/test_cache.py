@@ -42,14 +42,18 @@ def test_placing_moves_a_folder_into_place_whole(tmp_path: Path) -> None:
         assert [path.name for path in target.parent.iterdir()] == ["thing"]
 
 
+def _write_half(path: Path, error: BaseException) -> None:
+    path.write_text("half of the ne")
+    raise error
+
+
 def test_placing_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
     target = tmp_path / "thing"
     killed = tmp_path / ".thing-killed"
     killed.mkdir()
     (killed / "half").write_text("half")
     with pytest.raises(KeyboardInterrupt), placing(target) as workshop:
-        (workshop / "thing").mkdir()
-        raise KeyboardInterrupt
+        _write_half(workshop / "thing", KeyboardInterrupt())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -57,8 +61,7 @@ def test_replacing_keeps_the_old_file_when_it_fails(tmp_path: Path) -> None:
     target = tmp_path / "a.json"
     target.write_text("old")
     with pytest.raises(ZeroDivisionError), replacing(target) as temporary:
-        temporary.write_text("half of the ne")
-        raise ZeroDivisionError
+        _write_half(temporary, ZeroDivisionError())
     assert target.read_text() == "old"
     with replacing(target) as temporary:
         temporary.write_text("new")
