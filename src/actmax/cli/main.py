@@ -21,7 +21,7 @@ from actmax.version import __version__
 
 VERBS: Mapping[str, str] = MappingProxyType(
     {
-        "models": "actmax.cli.models:app",
+        "models": "actmax.cli.models:models",
         "sites": "actmax.cli.sites:sites",
         "doctor": "actmax.cli.doctor:doctor",
     }
@@ -31,13 +31,14 @@ VERBS: Mapping[str, str] = MappingProxyType(
 DONE, MISTAKE, INTERRUPTED = 0, 2, 130
 
 # typer carries its own copy of click since 0.20 or so, and uses the real one before: ask it for the class.
-_UsageError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+_UsageError: type[Exception] = next(k for k in typer.BadParameter.__mro__ if k.__name__ == "ClickException")
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool | None) -> bool:
     if wanted:
         typer.echo(f"actmax {__version__}")
         raise typer.Exit
+    return False
 
 
 def build_app() -> typer.Typer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,12 +22,19 @@ from actmax.cli.options import (
 )
 from actmax.errors import ActmaxError
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@app.callback(invoke_without_command=True)
 def models(
-    context: typer.Context,
+    action: Annotated[
+        str | None, typer.Argument(metavar="[fetch]", help="Get NAME into the cache.", show_default=False)
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="With fetch: smollm2-135m (default), wikipedia-excerpt, or a hub name.",
+            show_default=False,
+        ),
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every file and compare its SHA-256 (takes seconds).")
     ] = False,
@@ -38,16 +46,29 @@ def models(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """List what is cached, with sizes and hashes; --model lists one name alone.
+    """List what is cached, with sizes and hashes; or fetch a model or corpus.
+
+    Fetching verifies what comes, converts it where needed, and does nothing where it is cached already.
+    With --model, only that name is listed or fetched.
 
     \b
     Examples:
       actmax models
       actmax models --verify --json
       actmax models fetch
+      actmax models fetch wikipedia-excerpt
     """
-    if context.invoked_subcommand is not None:
-        return
+    if action == "fetch":
+        if name is not None and model not in (None, name):
+            raise ActmaxError(f"Both {name!r} and --model {model!r} are given; give one of them.")
+        _fetch(name or model, dtype, out, json=json, quiet=quiet)
+    elif action is not None:
+        raise ActmaxError(f"`actmax models` knows no {action!r}; use it alone or with fetch.")
+    else:
+        _list(model, out, verify=verify, json=json, quiet=quiet)
+
+
+def _list(model: str | None, out: Path | None, *, verify: bool, json: bool, quiet: bool) -> None:
     from actmax.fetch.assets import ASSETS
     from actmax.fetch.cache import bytes_under, cache_dir
     from actmax.models.cached import cached_items
@@ -107,42 +128,13 @@ def _size(count: int) -> str:
     return f"{count / 1e6:,.1f} MB"
 
 
-@app.command()
-def fetch(
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[NAME]",
-            help="smollm2-135m (default), wikipedia-excerpt, or a hub name.",
-            show_default=False,
-        ),
-    ] = None,
-    model: ModelOption = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "float32",
-    seed: SeedOption = 0,
-    out: OutOption = None,
-    json: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Fetch a model or corpus into the cache, verify it, and convert it where needed.
-
-    What is cached already is not fetched again. NAME may also be given as --model.
-
-    \b
-    Examples:
-      actmax models fetch
-      actmax models fetch wikipedia-excerpt
-      actmax models fetch gpt2
-    """
-    if name is not None and model not in (None, name):
-        raise ActmaxError(f"Both {name!r} and --model {model!r} are given; give one of them.")
+def _fetch(name: str | None, dtype: str, out: Path | None, *, json: bool, quiet: bool) -> None:
     with progress_bar(quiet=quiet) as progress:
         progress("starting", 0, None)
         from actmax.fetch.asset import fetch_asset
         from actmax.fetch.assets import ASSETS, SMOLLM2
 
-        wanted = name or model or SMOLLM2.name
+        wanted = name or SMOLLM2.name
         if wanted == SMOLLM2.name:
             from actmax.models.default import default_model_dir
 
