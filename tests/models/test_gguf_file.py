@@ -14,7 +14,7 @@ from tests.fetch.wheels import left_behind
 from tests.models.tiny_gguf import TOKENS, gguf_name, interleaved, tiny_llama, tiny_qwen2, write_gguf
 
 from actmax.errors import ActmaxError
-from actmax.models import gguf_file
+from actmax.fetch.cache import sha256_of
 from actmax.models.gguf_file import converted, manifest_of
 from actmax.models.gguf_weights import halves_first, llama_name
 from actmax.models.load import load
@@ -39,7 +39,7 @@ def test_a_llama_comes_back_bit_for_bit(tmp_path: Path, tied: bool, bias: bool) 
     model = load(write_gguf(tmp_path / "tiny.gguf", net), device="cpu")
     assert model.name == "tiny.gguf"
     assert model.source.kind == "gguf"
-    assert model.source.sha256 == gguf_file.sha256_of(tmp_path / "tiny.gguf")
+    assert model.source.sha256 == sha256_of(tmp_path / "tiny.gguf")
     for name, value in net.state_dict().items():
         assert torch.equal(model.net.state_dict()[name], value), name
     net.set_attn_implementation("eager")
@@ -98,7 +98,7 @@ def test_conversion_happens_once_and_a_damaged_copy_is_made_again(tmp_path: Path
     assert set(stages) == {"converting", "verifying"}
     record = manifest_of(folder)
     assert record is not None
-    assert record.weights_sha256 == gguf_file.sha256_of(folder / "model.safetensors")
+    assert record.weights_sha256 == sha256_of(folder / "model.safetensors")
     stages.clear()
     assert converted(path, name="tiny", progress=lambda stage, done, total: stages.append(stage)) == folder
     assert stages == []

@@ -29,13 +29,15 @@ def tiny_llama(*, tied: bool = True, bias: bool = False) -> LlamaForCausalLM:
         num_attention_heads=HEADS,
         num_key_value_heads=KV_HEADS,
         max_position_embeddings=64,
-        rope_theta=5000.0,
+        rope_parameters={"rope_type": "default", "rope_theta": 5000.0},
         tie_word_embeddings=tied,
         attention_bias=bias,
         initializer_range=0.5,
         rms_norm_eps=2.0**-20,
     )
-    return randomised(LlamaForCausalLM(config))
+    net = LlamaForCausalLM(config)
+    randomise(net)
+    return net
 
 
 def tiny_qwen2() -> Qwen2ForCausalLM:
@@ -53,16 +55,18 @@ def tiny_qwen2() -> Qwen2ForCausalLM:
         initializer_range=0.5,
         rms_norm_eps=2.0**-20,
     )
-    return randomised(Qwen2ForCausalLM(config))
+    net = Qwen2ForCausalLM(config)
+    randomise(net)
+    return net
 
 
-def randomised(net: Any) -> Any:
+def randomise(net: Any) -> None:
     """Norms and biases too: all-ones and all-zeros hide mistakes."""
     with torch.no_grad():
         for parameter in net.parameters():
             if parameter.ndim == 1:
                 parameter.copy_(torch.rand_like(parameter) + 0.5)
-    return net.eval()
+    net.eval()
 
 
 def interleaved(rows: np.ndarray, heads: int) -> np.ndarray:

@@ -95,7 +95,8 @@ def _byte_level(fields: Mapping[str, Any]) -> PreTrainedTokenizerBase:
         index = fields.get(f"tokenizer.ggml.{key}_token_id")
         return None if index is None else tokens[index]
 
-    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    factory: Any = PreTrainedTokenizerFast
+    fast: PreTrainedTokenizerBase = factory(
         tokenizer_object=tokenizer,
         bos_token=named("bos"),
         eos_token=named("eos"),
