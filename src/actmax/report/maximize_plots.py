@@ -1,0 +1,236 @@
+"""The figures of a maximisation's page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup
+from torch import Tensor
+
+from actmax.report import plots
+from actmax.report.conclusion import random_best
+from actmax.report.figure import BLUE, GREEN, ORANGE, VERMILION
+from actmax.report.numbers import count, number
+from actmax.report.page import Plot
+from actmax.results.maximize import EMBEDDING_SAMPLE, OPTIMUM, SITE_AFTER, SITE_BEFORE, START, MaximizeResult
+from actmax.results.run import Run
+
+
+def trajectory(result: MaximizeResult) -> Plot:
+    """Activation of the unit and of its neighbours over steps."""
+    best = result.best_run
+    lines = [_curve(run, "activation", BLUE, run is best, "unit") for run in result.runs]
+    lines += [
+        _curve(run, "neighbor_activation", VERMILION, run is best, "neighbours")
+        for run in result.runs
+        if run.trajectory.neighbor_activation
+    ]
+    meaning = f"The unit's activation in each of {count(len(result.runs))} restarts; the best is thick. "
+    if result.neighbors:
+        meaning += (
+            f"“Neighbours” is the mean of the {count(len(result.neighbors))} indices beside it: where they stay "
+            "flat, the search moved this unit and not the whole site."
+        )
+    alt = f"Activation over steps: the best restart goes from {number(best.activation_initial)} to "
+    alt += f"{number(best.activation_final)}."
+    return Plot(
+        "Activation over steps",
+        plots.curves("trajectory", alt, lines, x=_steps(result), y="activation"),
+        meaning,
+    )
+
+
+def gradient(result: MaximizeResult) -> Plot | None:
+    """Gradient norm over steps; None for methods without gradient."""
+    if not any(run.trajectory.gradient_norm for run in result.runs):
+        return None
+    lines = [_curve(run, "gradient_norm", GREEN, run is result.best_run, "") for run in result.runs]
+    positive = any(value > 0 for line in lines for value in line.y)
+    drawing = plots.curves(
+        "gradient",
+        "Gradient norm over steps for every restart.",
+        lines,
+        x=_steps(result),
+        y="gradient norm" + (" (logarithmic)" if positive else ""),
+        log=positive,
+    )
+    return Plot(
+        "Gradient norm",
+        drawing,
+        "Length (L2) of the gradient of the loss by the input. A norm that is still large at the end means that "
+        "the search stopped before it was done; near zero from the start, that the unit could not be moved.",
+    )
+
+
+def embedding_values(result: MaximizeResult) -> Plot | None:
+    """Distribution of the values of embeddings: the model's, the start's, the optimum's."""
+    known = (
+        ("model's embeddings", EMBEDDING_SAMPLE, ORANGE),
+        ("start", START, GREEN),
+        ("optimum", OPTIMUM, BLUE),
+    )
+    samples = [
+        (label, _flat(result.tensors[key]), colour) for label, key, colour in known if key in result.tensors
+    ]
+    if OPTIMUM not in result.tensors:
+        return None
+    spread = ", ".join(f"{label} {number(_std(values))}" for label, values, _ in samples)
+    return Plot(
+        "Values of the vectors",
+        plots.distributions(
+            "values", f"Densities of values; standard deviations: {spread}.", samples, x="value"
+        ),
+        f"One value per dimension, all restarts. Standard deviations: {spread}. Where the optimum leaves the range "
+        "of the model's embeddings, the vectors are unlike any token.",
+    )
+
+
+def heatmap(result: MaximizeResult) -> Plot | None:
+    """The best restart's vectors as a matrix."""
+    optimum = result.tensors.get(OPTIMUM)
+    if optimum is None:
+        return None
+    place = next(i for i, run in enumerate(result.runs) if run is result.best_run)
+    values = _array(optimum[place])
+    return Plot(
+        "The optimised vectors",
+        plots.matrix(
+            "heatmap",
+            "The optimised vectors, one row a position.",
+            values,
+            x="dimension of the embedding",
+            y="position",
+        ),
+        "The best restart: one row a position, one column a dimension; blue is above zero, orange below. Columns "
+        "that are strong in every row are dimensions that the unit reads wherever they stand.",
+        wide=True,
+    )
+
+
+def isolation(result: MaximizeResult) -> Plot | None:
+    """The unit among all indices of its site, before and after."""
+    known = result.isolation
+    if known is None or SITE_BEFORE not in result.tensors or SITE_AFTER not in result.tensors:
+        return None
+    panels = [
+        (f"{when}: rank {count(rank)} of {count(known.width)}, z = {number(z)}", *_z_scores(result, key))
+        for when, key, rank, z in (
+            ("before", SITE_BEFORE, known.rank_before, known.z_before),
+            ("after", SITE_AFTER, known.rank_after, known.z_after),
+        )
+    ]
+    alt = f"Rank {count(known.rank_before)} before and {count(known.rank_after)} after, of {count(known.width)}."
+    return Plot(
+        "Does it stand out?",
+        plots.marked_histograms("isolation", alt, panels, x="z-score among the indices of the site"),
+        "Every index of the site in the best restart, in standard deviations from their mean (counts are "
+        "logarithmic); the orange line is this unit. If others rise as far, the search excites the whole site.",
+    )
+
+
+def decoding_gap(result: MaximizeResult) -> Plot:
+    """What vectors, their tokens, the tokens' text and random tokens give, on one axis."""
+    best, runs = result.best_run, result.runs
+    rows: list[plots.Row] = []
+    if result.is_soft:
+        rows.append(
+            _gap_row("soft vectors", [run.activation_final for run in runs], best.activation_final, BLUE)
+        )
+    rows.append(
+        _gap_row(
+            "nearest tokens" if result.is_soft else "best tokens",
+            [run.activation_of_ids for run in runs],
+            best.activation_of_ids,
+            VERMILION,
+        )
+    )
+    rows.append(
+        _gap_row(
+            "their text, read again",
+            [run.activation_of_text for run in runs],
+            best.activation_of_text,
+            VERMILION,
+        )
+    )
+    random = result.random_tokens
+    if random is not None:
+        top = random_best(random, minimize=result.minimize)
+        rows.append(plots.Row("random tokens", random.activations, top, random.mean, "#040506", ticks=True))
+    corpus = result.corpus_maximum
+    drawing = plots.gap(
+        "gap",
+        "; ".join(f"{row.label}: {number(row.best)}" for row in rows),
+        rows,
+        linear=_linear_within(result),
+        x="activation",
+        line=corpus.value if corpus else None,
+    )
+    meaning = "A dot a restart; the strong dot is the best restart, with its number. "
+    if result.is_soft:
+        meaning += "“Nearest tokens” is what the model gives on the tokens that the vectors decode to; "
+    meaning += "“read again” is the same tokens written as text and tokenised anew. "
+    if random is not None:
+        meaning += (
+            f"Random tokens are {count(random.n)} sequences of the same length, with their mean and best. "
+        )
+    if corpus is not None:
+        meaning += f"The dashed line is the best in {count(corpus.n_tokens)} tokens of {corpus.corpus}."
+    return Plot(
+        "The decoding gap" if result.is_soft else "Against chance", drawing, meaning.strip(), wide=True
+    )
+
+
+def _gap_row(label: str, values: Sequence[float], best: float, colour: str) -> plots.Row:
+    return plots.Row(label, values, best, colour=colour)
+
+
+def _linear_within(result: MaximizeResult) -> float:
+    """A power of ten near the spread of random tokens (of the decoded ones where none were run)."""
+    random = result.random_tokens
+    spread = random.std if random else max((abs(run.activation_of_ids) for run in result.runs), default=1.0)
+    return 10.0 ** round(math.log10(spread)) if spread > 0 and math.isfinite(spread) else 1.0
+
+
+def _curve(run: Run, what: str, colour: str, strong: bool, label: str) -> plots.Curve:
+    values = getattr(run.trajectory, what)
+    return plots.Curve(run.trajectory.step, values, colour, strong, label if strong else "")
+
+
+def _steps(result: MaximizeResult) -> str:
+    return "step" if result.is_soft else "sequences scored"
+
+
+def _array(tensor: Tensor) -> plots.Values:
+    return np.asarray(tensor.detach().cpu().double().numpy(), dtype=np.float64)
+
+
+def _flat(tensor: Tensor) -> plots.Values:
+    """At most 200,000 of the values, evenly taken."""
+    values = _array(tensor).ravel()
+    return values[:: max(values.size // 200_000, 1)]
+
+
+def _std(values: plots.Values) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.std()) if finite.size else math.nan
+
+
+def _z_scores(result: MaximizeResult, key: str) -> tuple[plots.Values, float | None]:
+    values = _array(result.tensors[key])
+    finite = values[np.isfinite(values)]
+    spread = float(finite.std()) if finite.size else 0.0
+    scores = (values - (finite.mean() if finite.size else 0.0)) / (spread or 1.0)
+    return scores, None if result.index is None else float(scores[result.index])
+
+
+def cosine_marks(
+    cosines: Sequence[float], alt: str, every: plots.Values | None, limit: float
+) -> Markup | None:
+    """One position's cosines to every token as a small histogram; None where they were not kept."""
+    from actmax.report.spark import histogram_line
+
+    if every is None:
+        return None
+    return histogram_line(every, low=-limit, high=limit, marks=tuple(cosines), alt=alt)

@@ -1,0 +1,54 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+NONE = "–"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """``value`` to ``digits`` significant digits: ``234``, ``0.57``, ``−1.2``, ``12,300``, ``1.2e−07``.
+
+    None and numbers that are not finite are a dash. Digits before the point are all kept, and from 0.1 on there
+    are at most ``digits - 1`` after it.
+    """
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    if exponent < -4 or exponent > 9:
+        mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+        text = f"{mantissa}e{int(power)}"
+    else:
+        decimals = max(digits - 1 - exponent, 0)
+        text = f"{value:,.{min(decimals, digits - 1) if exponent >= -1 else decimals}f}"
+    return text.replace("-", "−")
+
+
+def count(value: int) -> str:
+    """A whole number with its thousands apart: ``1,000``."""
+    return f"{value:,}".replace("-", "−")
+
+
+def percent(share: float) -> str:
+    """A share as a whole percentage, or with one digit below 10 %: ``46 %``, ``0.3 %``."""
+    if not math.isfinite(share):
+        return NONE
+    hundredth = 100 * share
+    return f"{hundredth:.0f} %" if abs(hundredth) >= 10 else f"{hundredth:.1f} %"
+
+
+def seconds(value: float) -> str:
+    """A duration: ``0.8 s``, ``42 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if not math.isfinite(value):
+        return NONE
+    if value < 10:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

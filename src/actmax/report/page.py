@@ -1,0 +1,90 @@
+"""HTML from templates: everything is escaped unless it was built as markup.
+
+``base.html.j2`` holds the head, the style and the frame of every page; a page's template extends it and fills
+the blocks ``title`` and ``content``. The page forbids scripts and every request by its content security policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from actmax.report import numbers, tokens
+from actmax.version import __version__
+
+MOST_BYTES = 2_000_000
+"""No page is larger."""
+
+
+@dataclass(frozen=True)
+class Stat:
+    """A number that stands for itself at the head of a page."""
+
+    label: str
+    value: str
+    meaning: str
+    """One line of plain words."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with its words."""
+
+    title: str
+    drawing: Markup
+    meaning: str
+    """What is seen, and what to read from it, in plain words."""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a table's column."""
+
+    label: str
+    meaning: str
+    numeric: bool = True
+
+
+def render(template: str, **context: Any) -> str:
+    """The page or piece of a page that ``template`` makes of ``context``; a name it lacks is an error."""
+    return _environment().get_template(template).render(version=__version__, **context)
+
+
+def pairs(data: Any, prefix: str = "") -> Sequence[tuple[str, str]]:
+    """Nested plain data as (name, value) rows for a table, names joined by dots."""
+    if isinstance(data, dict):
+        return [
+            row
+            for key, value in data.items()
+            for row in pairs(value, f"{prefix}.{key}" if prefix else str(key))
+        ]
+    if isinstance(data, list | tuple):
+        return [(prefix, ", ".join(str(item) for item in data))]
+    return [(prefix, numbers.NONE if data is None else str(data))]
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "number": numbers.number,
+        "count": numbers.count,
+        "visible": tokens.visible_html,
+        "legible": tokens.legible,
+        "token": tokens.token,
+        "strip": tokens.token_strip,
+    }
+    return made

@@ -1,0 +1,272 @@
+"""The figures of the pages, each from plain arrays; none knows what a result is.
+
+Each returns SVG for :mod:`actmax.report.page`. Lines are thinned to what a screen can show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+
+from actmax.report.figure import BLUE, GRID, INK, MUTED, ORANGE, axes, figure, svg
+from actmax.report.numbers import number
+
+HALF, WIDE = 501, 1042
+"""Widths of figures in CSS pixels: two side by side, or one over the page."""
+
+Values = NDArray[np.float64]
+
+_POINTS = 200
+_LINES = 60
+_COLUMNS = 1000
+_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of :func:`curves`."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+    colour: str = BLUE
+    strong: bool = False
+    """Drawn over the others, and thicker."""
+    label: str = ""
+    """Written at its end."""
+
+
+def curves(name: str, alt: str, lines: Sequence[Curve], *, x: str, y: str, log: bool = False) -> Markup:
+    """Lines over a common axis, for example the activation of every restart over steps.
+
+    Of more than 60 lines the strong and labelled ones and the first others are drawn.
+    """
+    drawing = figure(HALF, 290)
+    (axis,) = axes(drawing)
+    kept = sorted(lines, key=lambda line: (not line.strong, not line.label))[:_LINES]
+    for line in reversed(kept):
+        at, values = _thinned(line.x, line.y)
+        axis.plot(
+            at,
+            values,
+            color=line.colour,
+            linewidth=2.0 if line.strong else 1.0,
+            alpha=1.0 if line.strong else 0.35,
+        )
+    if log:
+        axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.yaxis.set_minor_locator(NullLocator())
+    _plain_numbers(axis)
+    axis.margins(x=0)
+    _end_labels(axis, [line for line in kept if line.label])
+    axis.set_xlabel(x)
+    axis.set_title(y, loc="left", color=MUTED)
+    return svg(drawing, name, alt)
+
+
+def distributions(name: str, alt: str, samples: Sequence[tuple[str, Values, str]], *, x: str) -> Markup:
+    """Densities of samples (label, values, colour) on a logarithmic axis, as steps."""
+    drawing = figure(HALF, 290)
+    (axis,) = axes(drawing)
+    finite = [(label, values[np.isfinite(values)], colour) for label, values, colour in samples]
+    finite = [(label, values, colour) for label, values, colour in finite if values.size]
+    if finite:
+        edges = _edges(np.concatenate([values for _, values, _ in finite]), 90)
+        for label, values, colour in finite:
+            density, _ = np.histogram(values, edges, density=True)
+            axis.stairs(density, edges, color=colour, linewidth=1.8, label=label, baseline=None)
+        axis.set_yscale("log")
+        axis.legend(frameon=False, labelcolor=INK, loc="upper right", handlelength=1.2, fontsize=11)
+    _plain_numbers(axis)
+    axis.margins(x=0)
+    axis.set_xlabel(x)
+    axis.set_title("density (logarithmic)", loc="left", color=MUTED)
+    return svg(drawing, name, alt)
+
+
+def matrix(name: str, alt: str, values: NDArray[np.floating], *, x: str, y: str) -> Markup:
+    """A matrix as colours: blue above zero, orange below, transparent at zero.
+
+    More than 1,000 columns or 64 rows are shown in bins by their entry of largest magnitude.
+    """
+    shown = _binned(_binned(np.nan_to_num(np.asarray(values, dtype=np.float64)), _COLUMNS, 1), _ROWS, 0)
+    rows = shown.shape[0]
+    drawing = figure(WIDE, 96 + 18 * min(max(rows, 3), 24))
+    (axis,) = axes(drawing)
+    largest = float(np.abs(shown).max(initial=0.0)) or 1.0
+    extent = (-0.5, values.shape[1] - 0.5, values.shape[0] - 0.5, -0.5)
+    axis.imshow(_signed_colours(shown / largest), aspect="auto", interpolation="none", extent=extent)
+    axis.grid(visible=False)
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axis.set_xlabel(x)
+    axis.set_title(f"{y}  (full colour: ±{number(largest)})", loc="left", color=MUTED)
+    return svg(drawing, name, alt)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of :func:`gap`."""
+
+    label: str
+    values: Sequence[float]
+    """One mark each."""
+    best: float | None = None
+    """A stronger mark, with its number."""
+    mean: float | None = None
+    """A mark across the row, with its number."""
+    colour: str = BLUE
+    ticks: bool = False
+    """Many values: thin ticks in place of dots."""
+
+
+def gap(
+    name: str, alt: str, rows: Sequence[Row], *, linear: float, x: str, line: float | None = None
+) -> Markup:
+    """Activations of several kinds of input, one kind a row, on an axis that shows 0.5 and 200 alike.
+
+    Args:
+        name: of the figure.
+        alt: what it shows.
+        rows: from top to bottom.
+        linear: the axis is linear within ± this and logarithmic beyond; a line under it says so.
+        x: what the axis is.
+        line: a value drawn through all rows, for example a corpus maximum.
+    """
+    drawing = figure(WIDE, 92 + 46 * len(rows))
+    (axis,) = axes(drawing)
+    axis.set_xscale("symlog", linthresh=linear, linscale=0.7)
+    for height, row in enumerate(reversed(rows)):
+        values = np.asarray([value for value in row.values if np.isfinite(value)], dtype=np.float64)
+        if row.ticks:
+            values = np.unique(np.quantile(values, np.linspace(0, 1, 400))) if values.size else values
+            # One path: up, down, and a gap between ticks.
+            at = np.repeat(values, 3)
+            ends = np.tile([height - 0.17, height + 0.17, np.nan], values.size)
+            axis.plot(at, ends, color=row.colour, linewidth=0.8, alpha=0.5)
+        else:
+            axis.plot(values, np.full(values.shape, height), "o", color=row.colour, ms=6, mew=0, alpha=0.4)
+        if row.best is not None and np.isfinite(row.best):
+            axis.plot([row.best], [height], "o", color=row.colour, ms=9, mew=0)
+            axis.annotate(
+                number(row.best), (row.best, height), (0, 9), textcoords="offset points", ha="center"
+            )
+        if row.mean is not None and np.isfinite(row.mean):
+            axis.plot([row.mean, row.mean], [height - 0.27, height + 0.27], color=INK, linewidth=1.6)
+            text = f"mean {number(row.mean)}"
+            axis.annotate(
+                text, (row.mean, height), (0, -23), textcoords="offset points", ha="center", color=MUTED
+            )
+    if line is not None and np.isfinite(line):
+        axis.axvline(line, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
+    axis.axvline(0, color=GRID, linewidth=1.0)
+    axis.set_yticks(range(len(rows)), [row.label for row in reversed(rows)])
+    axis.tick_params(axis="y", labelcolor=INK)
+    axis.set_ylim(-0.65, len(rows) - 0.4)
+    axis.grid(visible=False, axis="y")
+    axis.grid(visible=True, axis="x")
+    axis.spines["left"].set_visible(False)
+    axis.xaxis.set_major_formatter(FuncFormatter(_tick))
+    axis.margins(x=0.06)
+    axis.set_xlabel(f"{x}; the axis is linear within ±{_tick(linear)} and logarithmic beyond")
+    return svg(drawing, name, alt)
+
+
+def marked_histograms(
+    name: str, alt: str, panels: Sequence[tuple[str, Values, float | None]], *, x: str
+) -> Markup:
+    """Histograms (title, values, the value to mark) over one axis; counts are logarithmic."""
+    drawing = figure(HALF, 290)
+    grid = axes(drawing, len(panels), 1, sharex=True)
+    together = np.concatenate([values[np.isfinite(values)] for _, values, _ in panels])
+    edges = _edges(together, 70)
+    for axis, (title, values, mark) in zip(grid, panels, strict=True):
+        counts, _ = np.histogram(values[np.isfinite(values)], edges)
+        axis.stairs(counts, edges, fill=True, color=BLUE, alpha=0.45, linewidth=0)
+        axis.set_yscale("log")
+        axis.set_ylim(0.7, max(float(counts.max(initial=1)) * 2, 2))
+        _plain_numbers(axis)
+        axis.margins(x=0.02)
+        if mark is not None and np.isfinite(mark):
+            axis.axvline(mark, color=ORANGE, linewidth=2.2)
+        axis.set_title(title, loc="left", color=MUTED)
+    grid[-1].set_xlabel(x)
+    return svg(drawing, name, alt)
+
+
+def _thinned(x: Sequence[float], y: Sequence[float]) -> tuple[Values, Values]:
+    """At most 200 of the points, the first and the last among them; not finite ones make gaps."""
+    at = np.asarray(x[: len(y)], dtype=np.float64)
+    values = np.asarray(y, dtype=np.float64)
+    values = np.where(np.isfinite(values), values, np.nan)
+    if at.size <= _POINTS:
+        return at, values
+    kept = np.unique(np.linspace(0, at.size - 1, _POINTS).round().astype(int))
+    return at[kept], values[kept]
+
+
+def _end_labels(axis: Axes, lines: Sequence[Curve]) -> None:
+    """Write each line's label right of its last point, moved apart where they would touch."""
+    ends = [(line, _thinned(line.x, line.y)) for line in lines]
+    ends = [(line, points) for line, points in ends if points[0].size and np.isfinite(points[1][-1])]
+    ends.sort(key=lambda end: float(end[1][1][-1]))
+    low, high = axis.get_ylim()
+    span = (lambda value: np.log(value)) if axis.get_yscale() == "log" else (lambda value: value)
+    last = -np.inf
+    for line, (at, values) in ends:
+        where = float((span(values[-1]) - span(low)) / ((span(high) - span(low)) or 1.0))
+        last = max(where, last + 0.085)
+        axis.annotate(
+            line.label,
+            (float(at[-1]), last),
+            (6, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="center",
+            color=line.colour,
+            annotation_clip=False,
+        )
+
+
+def _plain_numbers(axis: Axes) -> None:
+    axis.xaxis.set_major_formatter(FuncFormatter(_tick))
+    axis.yaxis.set_major_formatter(FuncFormatter(_tick))
+
+
+def _tick(value: float, _: object = None) -> str:
+    """A number on an axis, no longer than it must be: ``−1``, ``0.25``, ``1e-05``."""
+    return f"{value:.6g}".replace("-", "−")
+
+
+def _edges(values: Values, bins: int) -> Values:
+    """Equal bins over the range of ``values``, not empty where all are equal."""
+    low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+    if not low < high:
+        middle = low if np.isfinite(low) else 0.0
+        low, high = middle - 0.5, middle + 0.5
+    return np.linspace(low, high, bins + 1)
+
+
+def _binned(values: Values, most: int, dimension: int) -> Values:
+    """``values`` with at most ``most`` entries along a dimension: of each bin the largest magnitude."""
+    size = values.shape[dimension]
+    if size <= most:
+        return values
+    starts = np.linspace(0, size, most + 1).astype(int)[:-1]
+    high = np.maximum.reduceat(values, starts, axis=dimension)
+    low = np.minimum.reduceat(values, starts, axis=dimension)
+    return np.where(high >= -low, high, low)
+
+
+def _signed_colours(values: Values) -> Values:
+    """RGBA for values in [-1, 1]: blue above zero, orange below, more opaque when farther; 64 steps a sign."""
+    above, below = mpl.colors.to_rgb(BLUE), mpl.colors.to_rgb(ORANGE)
+    colours = np.where((values >= 0)[..., None], above, below)
+    strength = np.round(np.clip(np.abs(values), 0, 1) * 64) / 64
+    return np.concatenate([colours, strength[..., None]], axis=-1)

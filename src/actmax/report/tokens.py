@@ -1,0 +1,90 @@
+"""Tokens made visible, and harmless.
+
+A token may hold spaces, newlines, terminal escapes, marks that turn the direction of text, or markup. Spaces
+are shown as ``·``, newlines as ``⏎``, tabs as ``⇥``, other control characters as their pictures (``␀``) and
+invisible characters as ``⟨U+202E⟩``; everything is escaped.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from actmax.report.numbers import number
+
+SPACE, NEWLINE, TAB, RETURN = "·", "⏎", "⇥", "␍"
+_PICTURES = {" ": SPACE, "\n": NEWLINE, "\t": TAB, "\r": RETURN, "\x7f": "␡"}
+_INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"}
+
+
+def visible(text: str) -> str:
+    """``text`` as one line of characters that can be seen, for pages and terminals alike (not escaped)."""
+    return "".join(shown for shown, _ in _characters(text))
+
+
+def legible(text: str) -> str:
+    """``text`` for prose: as :func:`visible`, but plain spaces stay spaces."""
+    return " ".join(visible(word) for word in text.split(" "))
+
+
+def visible_html(text: str) -> Markup:
+    """:func:`visible`, escaped, with what stands for something invisible in ``<i>``."""
+    pieces: list[Markup] = []
+    for shown, replaced in _characters(text):
+        pieces.append(Markup("<i>{}</i>").format(shown) if replaced else Markup("{}").format(shown))
+    return Markup("").join(pieces)
+
+
+def token(text: str, title: str = "") -> Markup:
+    """One token as a chip."""
+    return Markup('<span class="token" title="{}">{}</span>').format(title, visible_html(text) or "∅")
+
+
+def token_strip(
+    tokens: Sequence[str], values: Sequence[float] | None = None, *, largest: float | None = None
+) -> Markup:
+    """Tokens side by side, coloured by a value each: blue above zero, orange below, stronger when farther.
+
+    Args:
+        tokens: as the tokenizer decodes them one by one.
+        values: one per token, in any unit; None for no colour. Each is also the token's tooltip.
+        largest: the magnitude that gets the full colour; the largest of ``values`` where None.
+    """
+    if values is None:
+        chips = [token(text) for text in tokens]
+    else:
+        finite = [abs(value) for value in values if math.isfinite(value)]
+        full = largest or max(finite, default=0.0) or 1.0
+        chips = [_coloured(text, value, full) for text, value in zip(tokens, values, strict=True)]
+    return Markup('<span class="tokens">{}</span>').format(Markup("").join(chips))
+
+
+def _coloured(text: str, value: float, full: float) -> Markup:
+    if not math.isfinite(value):
+        return token(text, "not finite")
+    share = min(abs(value) / full, 1.0)
+    chip = Markup('<span class="token {}" style="--share:{}" title="{}">{}</span>')
+    return chip.format(
+        "above" if value >= 0 else "below", f"{share:.2f}", number(value), visible_html(text) or "∅"
+    )
+
+
+def _characters(text: str) -> list[tuple[str, bool]]:
+    """What to show for each character, and whether it stands for something else."""
+    shown: list[tuple[str, bool]] = []
+    for place, character in enumerate(text):
+        category = unicodedata.category(character)
+        if character in _PICTURES:
+            shown.append((_PICTURES[character], True))
+        elif category == "Cc" and ord(character) < 32:
+            shown.append((chr(0x2400 + ord(character)), True))
+        elif category in _INVISIBLE:
+            shown.append((f"⟨U+{ord(character):04X}⟩", True))
+        elif category.startswith("M") and place == 0:
+            shown.append(("◌" + character, False))
+        else:
+            shown.append((character, False))
+    return shown
