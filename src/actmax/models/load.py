@@ -2,8 +2,8 @@
 
 1. Find the files; nothing pickled is opened and no code of the model's own is run.
 2. Load weights and tokenizer, put them on the device, switch training off.
-3. Run eight tokens through the first block as ids and as embeddings: if the activations differ, the embeddings that actmax optimises
-   would not be what the model reads, and the model is refused.
+3. Run eight tokens through the first block as ids and as embeddings: if the activations differ, the
+   embeddings that actmax optimises would not be what the model reads, and the model is refused.
 """
 
 from __future__ import annotations
