@@ -133,9 +133,11 @@ _OPENING = re.compile(r"\(\s*[,;:]\s*")
 _SPACES = re.compile(r"[ \t\u00a0]+")
 _BEFORE_STOP = re.compile(r" +([,.;:)])")
 _CLOSING = frozenset(
-    ["references", "external links", "see also", "further reading", "notes", "bibliography", "sources"]
-    + ["footnotes", "notes and references", "citations", "works cited", "gallery", "references and notes"]
-    + ["general references", "publications", "discography"]
+    [
+        *("references", "external links", "see also", "further reading", "notes", "bibliography", "sources"),
+        *("footnotes", "notes and references", "citations", "works cited", "gallery"),
+        *("references and notes", "general references", "publications", "discography"),
+    ]
 )
 _DEEPEST = 40
 
