@@ -24,7 +24,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils import logging as talk
+from transformers.utils import logging as transformers_logging
 
 from actmax.errors import ActmaxError
 from actmax.models.families import family_of
@@ -38,12 +38,13 @@ that cap their attention scores. For the short sequences of a search it is not s
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
     """No progress bars, warnings or log lines from transformers inside; its settings are put back after."""
+    talk: Any = transformers_logging
     verbosity, bars = talk.get_verbosity(), talk.is_progress_bar_enabled()
     hub_log = logging.getLogger("huggingface_hub")
     hub_level = hub_log.level
     talk.set_verbosity(logging.CRITICAL)
     hub_log.setLevel(logging.CRITICAL)
-    talk.disable_progress_bar()  # type: ignore[no-untyped-call]
+    talk.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -52,7 +53,7 @@ def hushed() -> Iterator[None]:
         talk.set_verbosity(verbosity)
         hub_log.setLevel(hub_level)
         if bars:
-            talk.enable_progress_bar()  # type: ignore[no-untyped-call]
+            talk.enable_progress_bar()
 
 
 def load_pretrained(
@@ -104,11 +105,7 @@ def reach_hub(name: str, revision: str | None) -> None:
     with hushed(), _plain(name, revision):
         if isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str):
             return
-        try:
-            HfApi().model_info(name, revision=revision, timeout=10)
-        except hub.HfHubHTTPError as error:
-            if error.response.status_code in (401, 403, 404):
-                raise
+        HfApi().model_info(name, revision=revision, timeout=10)
 
 
 @contextlib.contextmanager
@@ -146,6 +143,11 @@ def _sentence(error: Exception, label: str, revision: str | None) -> str:
             f"There is no model {label!r}: no directory or .gguf file of that name is here and the hub has"
             " none; check the name, and log in with `hf auth login` if it is private."
         )
+    refused = next((cause for cause in causes if isinstance(cause, hub.HfHubHTTPError)), None)
+    if refused is not None:
+        status = refused.response.status_code
+        mend = "log in with `hf auth login`" if status in (401, 403) else "try again later"
+        return f"The hub does not give out {label!r} (it answers {status}); check the name, or {mend}."
     if "trust_remote_code" in said or "custom code" in said:
         return f"{label!r} wants to run Python code of its own, which actmax never does; use another model."
     if "safetensors" in said and ("does not appear to have" in said or "no file named" in said):
