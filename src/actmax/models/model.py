@@ -41,12 +41,12 @@ class Model:
     @property
     def device(self) -> torch.device:
         """Where the embedding matrix lives."""
-        return self.net.get_input_embeddings().weight.device  # type: ignore[union-attr, return-value]
+        return self.net.get_input_embeddings().weight.device  # type: ignore[return-value]
 
     @property
     def dtype(self) -> torch.dtype:
         """Of the embedding matrix."""
-        return self.net.get_input_embeddings().weight.dtype  # type: ignore[union-attr, return-value]
+        return self.net.get_input_embeddings().weight.dtype  # type: ignore[return-value]
 
     @property
     def n_blocks(self) -> int:
@@ -58,8 +58,9 @@ class Model:
         """What the embedding module gives for each id (so with Gemma's √d_model scale inside)."""
         module = self.net.get_submodule(self.family.embed)
         with torch.no_grad():
-            vocab: int = module.weight.shape[0]  # type: ignore[union-attr, index, assignment]
-            return module(torch.arange(vocab, device=self.device)).detach()
+            vocab: int = module.weight.shape[0]  # type: ignore[index, assignment]
+            rows: Tensor = module(torch.arange(vocab, device=self.device))
+        return rows
 
     @property
     def d_model(self) -> int:

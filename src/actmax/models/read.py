@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -94,9 +95,9 @@ def read_prefix(model: Model, sites: Iterable[Site], ids: Ids) -> Prefix:
     cache = DynamicCache(config=model.net.config.get_text_config())
     with torch.no_grad():
         acts = _run(model, wanted, ids, None, cache, {})
-    seen = [layer for layer in cache.layers if layer.keys is not None and layer.keys.numel()]
-    pairs = tuple((layer.keys, layer.values) for layer in seen)
-    return Prefix(ids, wanted, pairs, acts)  # type: ignore[arg-type]
+    layers: list[Any] = cache.layers  # of which those beyond the deepest site stayed empty
+    pairs = tuple((layer.keys, layer.values) for layer in layers if getattr(layer, "keys", None) is not None)
+    return Prefix(ids, wanted, pairs, acts)
 
 
 def _check_length(model: Model, length: int, past: int) -> None:

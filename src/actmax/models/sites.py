@@ -2,8 +2,8 @@
 
 Canonical names are TransformerLens hook names; ``hidden_states.{i}`` is an alias for what
 ``output.hidden_states[i]`` holds in transformers (the last one is after the final norm).
-A unit is written ``SITE:INDEX``, for heads ``blocks.3.attn.hook_q.2:7`` (head 2, dimension 7), for logits also
-``unembed.hook_logits:" Paris"``, and for a direction ``SITE:@FILE.safetensors`` or ``SITE:@FILE#TENSOR``.
+A unit is written ``SITE:INDEX``; for heads ``blocks.3.attn.hook_q.2:7`` (head 2, dimension 7); for logits
+also ``unembed.hook_logits:" Paris"``; for a direction ``SITE:@FILE.safetensors`` or ``SITE:@FILE#TENSOR``.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def tap(model: Model, site: Site) -> Tap:
             return Tap(model.family.embed, "out")
         return Tap(model.family.final_norm, "out")
     local = _block_taps(model)[site.kind]
-    assert local is not None, site.name
+    if local is None:
+        raise ActmaxError(f"{model.name} has no site {site.name!r}; `actmax sites` lists those that it has.")
     path = f"{model.family.blocks}.{site.layer}"
     return Tap(f"{path}.{local.module}" if local.module else path, local.side, local.part)
 
@@ -119,8 +120,11 @@ def width(model: Model, site: Site) -> int:
     if site.kind in HEADED:
         return heads(model, site.kind) * d_head(model)
     if site.kind.startswith("mlp."):
-        down = model.net.get_submodule(tap(model, Site(f"blocks.{site.layer}.mlp.hook_post", site.layer)).module)
-        return int(down.in_features if isinstance(down, nn.Linear) else down.weight.shape[0])  # type: ignore[arg-type, union-attr, index]
+        post = tap(model, Site(f"blocks.{site.layer}.mlp.hook_post", site.layer))
+        down = model.net.get_submodule(post.module)
+        if isinstance(down, nn.Linear):
+            return down.in_features
+        return int(down.weight.shape[0])  # type: ignore[index]  # transformers' Conv1D holds [in, out]
     return int(model.net.config.get_text_config().hidden_size)
 
 
@@ -185,6 +189,8 @@ def resolve(model: Model, unit: str) -> Unit:
         name, head = stem, last
     site = resolve_site(model, name)
     if index.startswith("@"):
+        if head is not None:
+            raise ActmaxError(f"{unit!r} names a head; a direction is given for the whole site {name}.")
         return Unit(site, None, unit, _direction(model, site, index[1:]))
     if site.name == LOGITS and not re.fullmatch(r"-?\d+", index):
         return Unit(site, _token(model, index.strip("\"'")), unit)
@@ -242,8 +248,10 @@ def _direction(model: Model, site: Site, where: str) -> Float[Tensor, " width"]:
     vector = vector.to(device=model.device, dtype=torch.float32).flatten()
     if vector.numel() != width(model, site):
         raise ActmaxError(
-            f"The direction in {path} has {vector.numel()} numbers, but {site.name} is {width(model, site)} wide."
+            f"The direction in {path} has {vector.numel()} numbers, "
+            f"but {site.name} is {width(model, site)} wide."
         )
     if not bool(torch.isfinite(vector).all()) or float(vector.norm()) == 0.0:
         raise ActmaxError(f"The direction in {path} is zero or not finite.")
-    return vector / vector.norm()
+    unit: Tensor = vector / vector.norm()
+    return unit

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -13,6 +14,8 @@ from actmax.models.families import Part, Tap
 from actmax.models.model import Model
 from actmax.models.sites import d_head, heads
 from actmax.shapes import Acts
+
+Fused: TypeAlias = Float[Tensor, "batch pos fused"]
 
 Edit = Callable[[Acts], Acts]
 """From the value of a site to the value that the model goes on with."""
@@ -76,23 +79,24 @@ def _bounds(model: Model, part: Part, width: int) -> tuple[int, int]:
     return {"q": (0, q), "k": (q, q + kv), "v": (q + kv, q + 2 * kv)}[part]
 
 
-def _take(model: Model, part: Part, whole: Acts) -> Acts:
+def _take(model: Model, part: Part, whole: Fused) -> Acts:
     if part == "all":
         return whole
     if model.family.fused == "per_head" and part in ("q", "k", "v"):
-        split = whole.unflatten(-1, (heads(model, "attn.hook_q"), 3, d_head(model)))
-        return split[..., "qkv".index(part), :].flatten(-2)
+        split = whole.reshape(*whole.shape[:2], heads(model, "attn.hook_q"), 3, d_head(model))
+        piece: Acts = split[..., "qkv".index(part), :].flatten(-2)
+        return piece
     start, stop = _bounds(model, part, whole.shape[-1])
     return whole[..., start:stop]
 
 
-def _put(model: Model, part: Part, whole: Acts, value: Acts) -> Acts:
+def _put(model: Model, part: Part, whole: Fused, value: Acts) -> Fused:
     if part == "all":
         return value
     if model.family.fused == "per_head" and part in ("q", "k", "v"):
         n, size = heads(model, "attn.hook_q"), d_head(model)
-        split = list(whole.unflatten(-1, (n, 3, size)).unbind(-2))
-        split["qkv".index(part)] = value.unflatten(-1, (n, size))
+        split = list(whole.reshape(*whole.shape[:2], n, 3, size).unbind(-2))
+        split["qkv".index(part)] = value.reshape(*value.shape[:2], n, size)
         return torch.stack(split, dim=-2).flatten(-3)
     start, stop = _bounds(model, part, whole.shape[-1])
     return torch.cat([whole[..., :start], value, whole[..., stop:]], dim=-1)

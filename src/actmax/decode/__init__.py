@@ -1,0 +1,1 @@
+"""From optimised vectors to tokens, and the truth about those tokens."""

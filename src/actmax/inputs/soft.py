@@ -1,0 +1,52 @@
+"""Soft inputs: free vectors in the place of token embeddings."""
+
+from __future__ import annotations
+
+import torch
+
+from actmax.errors import ActmaxError
+from actmax.inputs.streams import stream
+from actmax.models.model import Model
+from actmax.shapes import Embeds
+
+TEXT_NOISE = 0.1
+"""Restarts after the first that start from a text add noise of this fraction of the embeddings' deviation."""
+
+
+def random_start(model: Model, length: int, restarts: range, seed: int) -> Embeds:
+    """The classic start: every entry from N(0, s), s the standard deviation of the embedding matrix.
+
+    Args:
+        model: gives s and the width.
+        length: positions.
+        restarts: which restarts; each has its own stream, so any subset gives the same vectors.
+        seed: of the run.
+
+    Returns:
+        ``[restart, pos, d_model]``
+    """
+    std = float(model.embedding.float().std())
+    rows = [torch.randn(length, model.d_model, generator=stream(seed, k)) for k in restarts]
+    return (torch.stack(rows) * std).to(model.device, model.dtype)
+
+
+def text_start(model: Model, text: str, restarts: range, seed: int) -> Embeds:
+    """The embeddings of a text; restarts after the first are disturbed a little, or all would be one.
+
+    Raises:
+        ActmaxError: the text has no tokens.
+    """
+    ids = model.tokenizer.encode(text, add_special_tokens=False)
+    if not ids:
+        raise ActmaxError("The text to start from has no tokens; give some, or leave --init-text out.")
+    rows = model.embedding[torch.tensor(ids, device=model.device)]
+    noise = random_start(model, len(ids), restarts, seed) * TEXT_NOISE
+    first = torch.tensor([k == 0 for k in restarts], device=model.device)
+    start: Embeds = rows + torch.where(first[:, None, None], torch.zeros_like(noise), noise)
+    return start
+
+
+def to_shell(embeds: Embeds, radius: float) -> Embeds:
+    """Each position rescaled to the given Euclidean norm."""
+    rescaled: Embeds = embeds * (radius / embeds.norm(dim=-1, keepdim=True).clamp_min(1e-12))
+    return rescaled

@@ -1,0 +1,1 @@
+"""What to maximise: weighted sums of terms, one score per sequence."""

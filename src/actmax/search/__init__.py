@@ -1,0 +1,1 @@
+"""Search procedures over an input: a scorer that counts, methods that propose, a runner that stops."""
