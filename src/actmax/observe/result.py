@@ -1,0 +1,198 @@
+"""The result of ``observe``: everything that ``result.json`` holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from actmax.errors import ActmaxError, nearest
+from actmax.observe.observation import UnitObservation
+from actmax.results.frames import library
+from actmax.results.manifest import Manifest
+from actmax.results.plain import from_plain, json_text, to_plain
+from actmax.results.rendering import renderer_of
+from actmax.results.store import read_json, write_files
+
+SCHEMA = "actmax.observe/1"
+
+RESULT, MANIFEST, REPORT = "result.json", "manifest.json", "report.html"
+
+Table: TypeAlias = Literal["units", "examples", "tokens"]
+
+_STATISTICS = ("unit", "site", "index", "count", "mean", "std", "min", "max", "density")
+_EXAMPLE = (
+    "activation",
+    "token",
+    "text_before",
+    "text_after",
+    "document",
+    "document_name",
+    "offset",
+    "where",
+)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What was read."""
+
+    name: str
+    sha256: str
+    """Of the corpus's text."""
+    tokens: int
+    """That were read, without BOS and padding."""
+    corpus_tokens: int
+    """That the corpus has (of a bounded or streamed one: that were stored)."""
+    documents: int
+    """That the tokens read come from."""
+    windows: int
+    window: int
+    """Positions of a window, with BOS."""
+    windows_sha256: str
+    """Of the text, the tokenizer, the windows and which of them were read."""
+    attribution: str
+    """To be shown wherever the text is; empty where none is owed."""
+    skipped: tuple[str, ...]
+    """What could not be read, in words, with counts."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for."""
+
+    top: int
+    context: int
+    max_tokens: int | None
+    field: str
+    bos: str
+    include_sinks: bool
+    all_examples: bool
+    sink_multiple: float
+    """A position is a sink where its residual norm exceeds the median at that depth this many times."""
+
+
+@dataclass(frozen=True)
+class ReadingCost:
+    """What reading took, without loading and tokenising."""
+
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ObserveResult:
+    """What some units do on a corpus."""
+
+    model: str
+    corpus: Corpus
+    units: tuple[UnitObservation, ...]
+    settings: Settings
+    cost: ReadingCost
+    manifest: Manifest
+    complete: bool = True
+    """False where the user stopped before all windows were read."""
+
+    def unit(self, name: str) -> UnitObservation:
+        """One of the units, by its name as it was given.
+
+        Raises:
+            ActmaxError: there is none of that name.
+        """
+        for unit in self.units:
+            if unit.unit == name:
+                return unit
+        there = nearest(name, [unit.unit for unit in self.units])
+        raise ActmaxError(f"This observation has no unit {name!r}; it has {there}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``result.json`` holds."""
+        plain: dict[str, Any] = to_plain(self)
+        del plain["manifest"]
+        return {"schema": SCHEMA, **plain}
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``result.json``, ``manifest.json`` and ``report.html``: all, or none.
+
+        Raises:
+            ActmaxError: the folder cannot be made or written to, or its disk is full.
+        """
+        write_files(
+            folder,
+            {
+                RESULT: json_text(self.to_json()).encode(),
+                MANIFEST: json_text(self.manifest.to_json()).encode(),
+                REPORT: renderer_of(SCHEMA).page(self).encode(),
+            },
+        )
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> ObserveResult:
+        """What :meth:`save` wrote.
+
+        Raises:
+            ActmaxError: a file is missing, was changed, or is of another kind or version.
+        """
+        place = Path(folder)
+        data = read_json(place / RESULT, SCHEMA)
+        manifest = read_json(place / MANIFEST, Manifest.schema)
+        return from_plain(cls, {**data, "manifest": manifest}, RESULT)
+
+    def columns(self, what: Table = "units") -> Mapping[str, list[Any]]:
+        """Column name to values: one row per unit, per example, or per winning token.
+
+        Raises:
+            ActmaxError: there is no such table.
+        """
+        if what == "units":
+            return {name: [getattr(unit, name) for unit in self.units] for name in _STATISTICS}
+        if what == "examples":
+            rows = [
+                (unit.unit, end, rank, example)
+                for unit in self.units
+                for end, examples in (("top", unit.top), ("bottom", unit.bottom))
+                for rank, example in enumerate(examples)
+            ]
+            return {
+                "unit": [row[0] for row in rows],
+                "end": [row[1] for row in rows],
+                "rank": [row[2] for row in rows],
+                **{name: [getattr(row[3], name) for row in rows] for name in _EXAMPLE},
+            }
+        if what == "tokens":
+            won = [
+                (unit.unit, end, winner)
+                for unit in self.units
+                for end, winners in (("top", unit.top_tokens), ("bottom", unit.bottom_tokens))
+                for winner in winners
+            ]
+            return {
+                "unit": [row[0] for row in won],
+                "end": [row[1] for row in won],
+                **{
+                    name: [getattr(row[2], name) for row in won] for name in ("token", "id", "count", "share")
+                },
+            }
+        raise ActmaxError(f"There is no table {what!r}; ask for 'units', 'examples' or 'tokens'.")
+
+    def to_pandas(self, what: Table = "units") -> Any:
+        """A ``pandas.DataFrame`` of :meth:`columns`.
+
+        Raises:
+            ActmaxError: pandas is not installed.
+        """
+        return library("pandas").DataFrame(dict(self.columns(what)))
+
+    def to_polars(self, what: Table = "units") -> Any:
+        """A ``polars.DataFrame`` of :meth:`columns`.
+
+        Raises:
+            ActmaxError: polars is not installed.
+        """
+        return library("polars").DataFrame(dict(self.columns(what)))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return renderer_of(SCHEMA).summary(self)
