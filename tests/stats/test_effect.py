@@ -71,6 +71,15 @@ def test_the_interval_covers_at_its_level() -> None:
     assert abs(result.hedges_g.mean() - 1.5) < 0.02 < result.d.mean() - 1.5
 
 
+@pytest.mark.parametrize("df", [2, 198, 5000])
+def test_the_limit_far_out_meets_the_search(df: int) -> None:
+    t = np.array([-1000.001, -999.999, 999.999, 1000.001])
+    for quantile in (0.025, 0.5, 0.975):
+        ends = noncentrality(t, df, quantile)
+        np.testing.assert_allclose([ends[0], ends[3]], [ends[1], ends[2]], rtol=1e-4)
+    assert np.isfinite(noncentrality(np.array([1e12, -1e300]), df, 0.025)).all()
+
+
 def test_very_large_effects_have_an_interval() -> None:
     rng = np.random.default_rng(5)
     labels = np.arange(200) < 100

@@ -163,6 +163,20 @@ def test_invariants(seed: int, n1: int, n2: int, effect: float) -> None:
     np.testing.assert_allclose(chance.sum(axis=0), n1, atol=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["cauchy", "exponential"])
+def test_wild_units_all_arrive_at_the_top(kind: str) -> None:
+    rng = np.random.default_rng(6)
+    labels = groups(rng, 20, 25)
+    values = (
+        rng.standard_cauchy((45, 400)) if kind == "cauchy" else np.exp(4 * rng.standard_normal((45, 400)))
+    )
+    result = logistic(values, labels)
+    assert (result.status != Status.UNCONVERGED).all()
+    ok = result.status == Status.OK
+    chance = np.exp(-np.logaddexp(0, -(result.intercept[ok] + values[:, ok] * result.slope[ok])))
+    np.testing.assert_allclose(chance.sum(axis=0), 20, atol=1e-4)
+
+
 def test_shuffled_labels_give_the_nominal_level() -> None:
     rng = np.random.default_rng(10)
     values, labels = rng.standard_normal((300, 10_000), dtype=np.float32), groups(rng, 120, 180)

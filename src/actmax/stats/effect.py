@@ -19,6 +19,9 @@ from actmax.stats.moments import from_first_sample, group_moments
 from actmax.stats.samples import Labels, PerUnit, Values, chunks, first_group_first, group_sizes
 from actmax.stats.ttest import paired
 
+FAR = 1000.0
+"""Beyond this t the noncentral t distribution is approximated by its limit."""
+
 
 @dataclass(frozen=True)
 class Effect:
@@ -82,9 +85,14 @@ def noncentrality(t: PerUnit, df: int, quantile: float, tolerance: float = 1e-10
     size = np.abs(t)
     with np.errstate(invalid="ignore"):
         score = special.ndtri(quantile) * np.where(t < 0, -1.0, 1.0)
-        spread = np.sqrt(1 + size**2 / (2 * df))
-    usable = np.isfinite(size)
+        spread = np.hypot(1, size / np.sqrt(2 * df))
+    usable = size <= FAR
     result = np.full(t.shape, np.nan)
+    # Far out the chi-squared rules, and the normal only widens it a little about its middle; the series would
+    # take time in proportion to t.
+    far = np.isfinite(size) & ~usable
+    middle, end = (np.sqrt(special.chdtri(df, q) / df) for q in (0.5, special.ndtr(score[far])))
+    result[far] = size[far] * (middle + (end - middle) * np.hypot(1, np.sqrt(2 * df) / size[far]))
 
     def miss(delta: PerUnit) -> PerUnit:
         reached = special.nctdtr(df, delta, size[usable])
