@@ -1,8 +1,57 @@
-"""Find what a unit of a language model wants, and how far to believe it."""
+"""Find what a unit of a language model wants, and how far to believe it.
+
+::
+
+    import actmax
+
+    model = actmax.load()
+    result = actmax.maximize(model, "hidden_states.4:90", restarts=10)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from actmax.results.rendering import use_renderer
 from actmax.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from actmax.api.maximize import maximize
+    from actmax.errors import ActmaxError
+    from actmax.models.load import load, wrap
+    from actmax.models.read import read
+    from actmax.models.sites import list_sites, resolve
+    from actmax.results.maximize import MaximizeResult
+
+_EXPORTS = {
+    "ActmaxError": "actmax.errors",
+    "MaximizeResult": "actmax.results.maximize",
+    "list_sites": "actmax.models.sites",
+    "load": "actmax.models.load",
+    "maximize": "actmax.api.maximize",
+    "read": "actmax.models.read",
+    "resolve": "actmax.models.sites",
+    "wrap": "actmax.models.load",
+}
+"""Imported when first used, so that ``actmax --help`` does not wait for torch and transformers."""
+
+__all__ = [
+    "ActmaxError",
+    "MaximizeResult",
+    "__version__",
+    "list_sites",
+    "load",
+    "maximize",
+    "read",
+    "resolve",
+    "wrap",
+]
 
 use_renderer("actmax.maximize/1", "actmax.report.maximize")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _EXPORTS:
+        raise AttributeError(f"module 'actmax' has no attribute {name!r}")
+    return getattr(import_module(_EXPORTS[name]), name)

@@ -21,6 +21,8 @@ from actmax.version import __version__
 
 VERBS: Mapping[str, str] = MappingProxyType(
     {
+        "maximize": "actmax.cli.maximize:maximize",
+        "observe": "actmax.cli.observe:observe",
         "models": "actmax.cli.models:models",
         "sites": "actmax.cli.sites:sites",
         "doctor": "actmax.cli.doctor:doctor",

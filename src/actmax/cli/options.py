@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json as json_format
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,3 +118,28 @@ def open_model(name: str | None, *, device: str, dtype: str, quiet: bool) -> Mod
         from actmax.models.load import load
 
         return load(name, device=device, dtype=dtype, progress=progress)
+
+
+@contextlib.contextmanager
+def step_bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
+    """A progress line on stderr for a search: step, total and a word on how it goes."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda index, total, note: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(index: int, total: int, note: str) -> None:
+            bar.update(task, description=note, completed=index, total=total)
+
+        yield show

@@ -6,6 +6,7 @@ sequence is run alone, so that a number does not depend on what else was in the 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from actmax.inputs.streams import stream
 from actmax.models.model import Model
-from actmax.models.read import read
+from actmax.models.read import Prefix, read
 from actmax.models.sites import LOGITS, Site, Unit
 from actmax.objectives.penalties import nats_per_token
 from actmax.objectives.units import Positions, along, reduce
@@ -33,8 +34,8 @@ class Rescored:
     """Each id decoded alone."""
     text: str
     activation_of_ids: float
-    activation_of_text: float | None
-    """After decode and encode; None where the text has no tokens."""
+    activation_of_text: float
+    """After decode and encode; NaN where the text has no tokens."""
     retokenizes: bool
     """Does the text give the same ids again?"""
     cross_entropy: float
@@ -49,10 +50,11 @@ def activation_of(
     *,
     ids: list[int] | None = None,
     embeds: Embeds | None = None,
+    prefix: Prefix | None = None,
 ) -> float:
     """The unit's activation on one sequence, run alone: token ids, or embeddings ``[1, pos, d_model]``."""
     tensor = None if ids is None else torch.tensor([ids], device=model.device)
-    value = read(model, [unit.site], ids=tensor, embeds=embeds)[unit.site]
+    value = read(model, [unit.site], ids=tensor, embeds=embeds, prefix=prefix)[unit.site]
     return float(reduce(along(unit, value), positions)[0])
 
 
@@ -65,16 +67,18 @@ def cross_entropy_of(model: Model, ids: list[int]) -> float:
     return float(nats_per_token(read(model, [Site(LOGITS)], ids=tensor)[Site(LOGITS)], tensor)[0])
 
 
-def rescore(model: Model, unit: Unit, positions: Positions, ids: list[int]) -> Rescored:
-    """Run the ids, and the text that they make, through the model."""
+def rescore(
+    model: Model, unit: Unit, positions: Positions, ids: list[int], prefix: Prefix | None = None
+) -> Rescored:
+    """Run the ids, and the text that they make, through the model (after the prefix, where there is one)."""
     tokens = [str(model.tokenizer.decode([i])) for i in ids]
     text = str(model.tokenizer.decode(ids))
     again: list[int] = model.tokenizer.encode(text, add_special_tokens=False)
     return Rescored(
         tokens,
         text,
-        activation_of(model, unit, positions, ids=ids),
-        activation_of(model, unit, positions, ids=again) if again else None,
+        activation_of(model, unit, positions, ids=ids, prefix=prefix),
+        activation_of(model, unit, positions, ids=again, prefix=prefix) if again else math.nan,
         again == ids,
         cross_entropy_of(model, again or ids),
     )
@@ -88,7 +92,7 @@ def random_token_activations(
     length: int,
     n: int = 1000,
     seed: int = 0,
-    batch: int = 100,
+    prefix: Prefix | None = None,
 ) -> Float[Tensor, " n"]:
     """The control: the unit's activation on random sequences of ordinary tokens, in ascending order.
 
@@ -101,6 +105,6 @@ def random_token_activations(
     found: list[Tensor] = []
     for ids in ordinary[drawn].split(_BATCH):
         rows: Ids = ids.to(model.device)
-        value = read(model, [unit.site], ids=rows)[unit.site]
+        value = read(model, [unit.site], ids=rows, prefix=prefix)[unit.site]
         found.append(reduce(along(unit, value), positions).float().cpu())
     return torch.cat(found).sort().values

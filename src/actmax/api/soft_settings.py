@@ -1,0 +1,42 @@
+"""The settings of a search over soft inputs, checked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from actmax.decode.nearest import Metric
+from actmax.errors import ActmaxError
+from actmax.inputs.bos import BosPolicy, bos_policy
+
+
+@dataclass(frozen=True)
+class SoftSettings:
+    """The classic protocol by default."""
+
+    length: int = 5
+    """Positions."""
+    steps: int = 500
+    lr: float = 0.001
+    l2: float = 0.01
+    """λ of the penalty λ·Σθ²."""
+    restarts: int = 1
+    shell: bool = False
+    """Rescale every position to the embeddings' mean norm after each step."""
+    shell_penalty: float = 0.0
+    """Weight of the squared distance to the embeddings' mean norm."""
+    init_text: str | None = None
+    """Start from this text's embeddings instead of random vectors."""
+    metric: Metric = "cosine"
+    """How nearest tokens are found."""
+    bos: BosPolicy = "auto"
+    """``always`` puts BOS in front of the vectors; the classic protocol, and ``auto``, has none."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("length", self.length), ("number of restarts", self.restarts)):
+            if value < 1:
+                raise ActmaxError(f"The {name} is {value}; give a whole number from 1.")
+        for name, weight in (("l2", self.l2), ("shell-penalty", self.shell_penalty)):
+            if not (math.isfinite(weight) and weight >= 0):
+                raise ActmaxError(f"The weight {name} is {weight}; give a number from 0.")
+        bos_policy(self.bos)
