@@ -1,0 +1,256 @@
+"""``actmax observe``: the strongest and the typical examples of units in real text."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from actmax.cli.options import (
+    DeviceOption,
+    DtypeOption,
+    JsonOption,
+    ModelOption,
+    OutOption,
+    QuietOption,
+    SeedOption,
+    console,
+    emit_json,
+    open_model,
+)
+from actmax.errors import Interrupted
+from actmax.fetch.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+    from actmax.observe.observation import Example, UnitObservation
+    from actmax.observe.result import ObserveResult
+
+_BEFORE, _AFTER = 44, 22
+"""Characters of context in the terminal; the page and result.json hold all of it."""
+_LINES = 10
+_WINNERS = 8
+
+
+def observe(
+    units: Annotated[list[str], typer.Argument(metavar="UNIT...", help="Such as hidden_states.4:90.")],
+    corpus: Annotated[
+        list[str],
+        typer.Option(
+            "--corpus",
+            "-c",
+            metavar="NAME|PATH",
+            help="wikipedia-excerpt, .txt, .jsonl or .parquet files, a folder, - for stdin, or hf:NAME;"
+            " may be given again.",
+        ),
+    ] = ["wikipedia-excerpt"],  # noqa: B006 - typer reads it, nobody changes it
+    top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Examples at either end.")] = 20,
+    context: Annotated[
+        int, typer.Option("--context", metavar="N", min=0, help="Tokens shown on either side.")
+    ] = 32,
+    max_tokens: Annotated[
+        int,
+        typer.Option(
+            "--max-tokens", metavar="N", min=0, help="Tokens to read, spread over the corpus; 0 for all."
+        ),
+    ] = 128_000,
+    window: Annotated[
+        int, typer.Option("--window", metavar="N", min=2, help="Positions that the model reads at once.")
+    ] = 128,
+    field: Annotated[
+        str,
+        typer.Option("--field", metavar="NAME", help="Field of .jsonl, or column of .parquet, with text."),
+    ] = "text",
+    bos: Annotated[
+        str, typer.Option("--bos", metavar="POLICY", help="Begin windows with BOS: auto, always or never.")
+    ] = "auto",
+    include_sinks: Annotated[
+        bool, typer.Option("--include-sinks", help="Keep attention sinks and position 0.")
+    ] = False,
+    all_examples: Annotated[
+        bool, typer.Option("--all-examples", help="Show more than one example a document and a context.")
+    ] = False,
+    model: ModelOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "float32",
+    seed: SeedOption = 0,
+    out: OutOption = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Show what units respond to most in real text.
+
+    \b
+    Examples:
+      actmax observe hidden_states.4:90
+      actmax observe blocks.8.mlp.hook_post:2022 --corpus my-texts/ --max-tokens 0 --out runs/seen
+      cat book.txt | actmax observe hidden_states.4:90 --corpus -
+    """
+    from actmax.inputs.bos import bos_policy
+    from actmax.results.manifest import command_line
+    from actmax.results.store import prepare_out
+
+    policy = bos_policy(bos)
+    folder = None if out is None else prepare_out(out)
+    opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
+    from actmax.observe.run import observe as look
+
+    with _token_bar(quiet=quiet) as progress:
+        result = look(
+            opened,
+            units,
+            corpus=corpus,
+            top=top,
+            context=context,
+            window=window,
+            max_tokens=max_tokens or None,
+            field=field,
+            bos=policy,
+            include_sinks=include_sinks,
+            all_examples=all_examples,
+            progress=progress,
+            command=command_line(sys.argv),
+        )
+    if folder is not None:
+        from actmax.report import observe as renderer
+        from actmax.results.rendering import use_renderer
+
+        use_renderer("actmax.observe/1", renderer.__name__)
+        result.save(folder)
+    if json:
+        emit_json(result.to_json())
+    else:
+        show(result, console(json=json, quiet=quiet), folder)
+    if not result.complete:
+        kept = f"is in {str(folder)!r}" if folder is not None else "is shown; give --out to keep it"
+        raise Interrupted(
+            f"Stopped after {result.corpus.tokens:,} tokens; what they showed {kept}, marked as incomplete."
+        )
+
+
+@contextlib.contextmanager
+def _token_bar(*, quiet: bool) -> Iterator[Progress]:
+    """A progress line on stderr with tokens a second; silent where nobody would see it."""
+    if quiet or not sys.stderr.isatty():
+        yield silent
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[speed]}", markup=False),
+        TimeRemainingColumn(),
+    )
+    began: dict[str, float] = {}
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, speed="")
+
+        def tell(stage: str, done: int, total: int | None) -> None:
+            if stage not in began:
+                bar.reset(task)
+            start = began.setdefault(stage, time.perf_counter())
+            spent = time.perf_counter() - start
+            speed = f"{done / spent:,.0f} tokens/s" if stage == "observing" and spent > 0.5 else ""
+            bar.update(task, description=stage, completed=done, total=total, speed=speed)
+
+        yield tell
+
+
+def show(result: ObserveResult, screen: Console, folder: Path | None) -> None:
+    """The result as tables for a terminal; control characters are shown, never sent."""
+    from rich.markup import escape
+
+    from actmax.report.numbers import count, seconds
+    from actmax.report.tokens import legible
+
+    read = result.corpus
+    speed = f", {read.tokens / result.cost.seconds:,.0f} tokens/s" if result.cost.seconds > 0 else ""
+    screen.print(
+        escape(
+            f"{legible(result.model)} on {count(read.tokens)} of {count(read.corpus_tokens)} tokens of"
+            f" {legible(read.name)}, {count(read.documents)} documents"
+            f" ({seconds(result.cost.seconds)}{speed})"
+        )
+    )
+    for phrase in read.skipped:
+        screen.print(escape(legible(phrase)), style="yellow")
+    for unit in result.units:
+        _show_unit(unit, screen)
+    if not result.settings.all_examples:
+        screen.print("Each document gives one example; --all-examples shows all.", style="dim")
+    if read.attribution:
+        screen.print(escape(legible(read.attribution) + "."), style="dim")
+    if folder is not None:
+        screen.print(escape(f"Written to {folder}: report.html, result.json, manifest.json."))
+
+
+def _show_unit(unit: UnitObservation, screen: Console) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from actmax.report.numbers import count, number, percent
+
+    screen.print()
+    screen.print(f"[bold]{escape(unit.unit)}[/bold]")
+    screen.print(
+        escape(
+            f"from {number(unit.min)} to {number(unit.max)}, mean {number(unit.mean)}, standard deviation"
+            f" {number(unit.std)}, above zero at {percent(unit.density)} of {count(unit.count)} positions"
+        )
+    )
+    left = unit.excluded
+    screen.print(
+        f"left out: position 0 ({percent(left.position_0.share)}), sinks ({percent(left.sinks.share)})",
+        style="dim",
+    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("activation", justify="right", no_wrap=True)
+    table.add_column("text", no_wrap=True, overflow="ellipsis", ratio=1)
+    for example in unit.top[:_LINES]:
+        table.add_row(number(example.activation), _line(example))
+    if unit.bottom:
+        table.add_section()
+        table.add_row("…", "")
+        for example in reversed(unit.bottom[: _LINES // 2]):
+            table.add_row(number(example.activation), _line(example))
+    screen.print(table)
+    _show_winners(unit, screen)
+
+
+def _show_winners(unit: UnitObservation, screen: Console) -> None:
+    from rich.text import Text
+
+    from actmax.report.numbers import count, percent
+    from actmax.report.tokens import visible
+
+    for label, winners in (("largest", unit.top_tokens), ("smallest", unit.bottom_tokens)):
+        line = Text(f"{label} in {count(unit.windows)} windows at: ", style="dim")
+        for place, winner in enumerate(winners[:_WINNERS]):
+            line.append(", " if place else "", style="dim")
+            line.append(visible(winner.token), style="not dim")
+            line.append(f" {percent(winner.share)}", style="dim")
+        screen.print(line)
+
+
+def _line(example: Example) -> Text:
+    """One example on one line, the token in reverse."""
+    from rich.text import Text
+
+    from actmax.report.tokens import legible, visible
+
+    before, after = example.text_before[-_BEFORE:], example.text_after[:_AFTER]
+    line = Text(legible(before).rjust(_BEFORE)[-_BEFORE:])
+    line.append(visible(example.token), style="reverse")
+    line.append(legible(after))
+    return line
