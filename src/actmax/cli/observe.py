@@ -23,7 +23,7 @@ from actmax.cli.options import (
     emit_json,
     open_model,
 )
-from actmax.errors import Interrupted
+from actmax.errors import ActmaxError, Interrupted
 from actmax.fetch.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ def observe(
     all_examples: Annotated[
         bool, typer.Option("--all-examples", help="Show more than one example a document and a context.")
     ] = False,
+    neuronpedia: Annotated[
+        bool, typer.Option("--neuronpedia", help="Also write OUT/neuronpedia in the layout of its importer.")
+    ] = False,
     model: ModelOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "float32",
@@ -98,6 +101,8 @@ def observe(
     from actmax.results.store import prepare_out
 
     policy = bos_policy(bos)
+    if neuronpedia and out is None:
+        raise ActmaxError("--neuronpedia writes files; say where with --out DIR.")
     folder = None if out is None else prepare_out(out)
     opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
     from actmax.observe.run import observe as look
@@ -124,6 +129,10 @@ def observe(
 
         use_renderer("actmax.observe/1", renderer.__name__)
         result.save(folder)
+    if folder is not None and neuronpedia:
+        from actmax.observe.export import export_neuronpedia
+
+        export_neuronpedia(result, folder / "neuronpedia")
     if json:
         emit_json(result.to_json())
     else:

@@ -87,6 +87,8 @@ class ObserveResult:
     """What some units do on a corpus."""
 
     model: str
+    n_blocks: int
+    """Blocks of the model."""
     corpus: Corpus
     units: tuple[UnitObservation, ...]
     settings: Settings

@@ -94,6 +94,7 @@ def observe(
     described = describe_corpus(readings)
     return ObserveResult(
         model=model.name,
+        n_blocks=model.n_blocks,
         corpus=described,
         units=observed,
         settings=Settings(

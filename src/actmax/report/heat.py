@@ -15,6 +15,7 @@ from markupsafe import Markup
 from actmax.report.numbers import number
 from actmax.report.tokens import visible_html
 
+_MAY_BREAK = Markup("<wbr>")
 _FAINT = 0.02
 """Share of the full colour below which a token is left blank."""
 
@@ -30,7 +31,7 @@ def heat(tokens: Sequence[str], values: Sequence[float], peak: int, full: float)
     """
     spans = [
         # A line may break before a visible space, as it may at a space.
-        Markup("<wbr>" if text[:1].isspace() else "") + _token(text, value, full, ring=place == peak)
+        (_MAY_BREAK if text[:1].isspace() else Markup()) + _token(text, value, full, ring=place == peak)
         for place, (text, value) in enumerate(zip(tokens, values, strict=True))
     ]
     return Markup('<span class="heat" dir="ltr">{}</span>').format(Markup("").join(spans))

@@ -1,0 +1,199 @@
+"""How large a unit gets in real text: the yardstick for every optimised activation.
+
+An activation of 200 says nothing until it is known that the largest in a hundred thousand tokens of text is
+11. The numbers come from an atlas where there is one, else from a quick observation (51,200 tokens spread
+over the corpus), which is kept in the cache by model, unit, windows and rule for sinks. Sinks and position 0
+are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from actmax.errors import ActmaxError
+from actmax.fetch.cache import cache_dir
+from actmax.fetch.progress import Progress, silent
+from actmax.inputs.bos import BosPolicy, bos_id
+from actmax.models.model import Model
+from actmax.models.sites import Unit, resolve
+from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
+from actmax.observe.observation import observe_unit
+from actmax.observe.reading import read_units
+from actmax.observe.sinks import MULTIPLE
+from actmax.observe.windows import Windows, windows_of
+from actmax.results.plain import from_plain, json_text
+from actmax.results.run import CorpusMaximum
+from actmax.results.store import write_text
+
+QUICK = 51_200
+"""Tokens of a quick observation."""
+
+_VERSION = 1
+_WINDOW = 128
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a unit does in real text, in the units of the site."""
+
+    unit: str
+    maximum: float
+    minimum: float
+    mean: float
+    std: float
+    percentiles: Mapping[str, float]
+    """Percentage (``"99.9"``) to the value that so many positions stay below."""
+    n_tokens: int
+    """Positions that the numbers are of."""
+    corpus: str
+    sha256: str
+    """Of the corpus's text."""
+
+    def ratio(self, activation: float, *, minimize: bool = False) -> float | None:
+        """An activation as a multiple of the corpus maximum (with ``minimize``, minimum).
+
+        None where the corpus never goes to that side of zero, so that a ratio would say nothing.
+        """
+        best = self.minimum if minimize else self.maximum
+        same_side = best < 0 if minimize else best > 0
+        return activation / best if same_side else None
+
+    def extreme(self, *, minimize: bool = False) -> CorpusMaximum:
+        """The corpus maximum (or minimum) as results of searches record it."""
+        value = self.minimum if minimize else self.maximum
+        return CorpusMaximum(value, self.n_tokens, self.corpus, self.sha256)
+
+
+@runtime_checkable
+class KnowsScales(Protocol):
+    """An atlas: it may already hold a unit's scale."""
+
+    def scale_of(self, unit: Unit) -> Scale | None:
+        """The unit's scale, or None where the unit is not in it."""
+
+
+def unit_scale(
+    model: Model,
+    unit: str | Unit,
+    *,
+    corpus: str | Windows = DEFAULT_CORPUS,
+    atlas: KnowsScales | None = None,
+    max_tokens: int = QUICK,
+    bos: BosPolicy = "auto",
+    progress: Progress = silent,
+) -> Scale:
+    """One unit's scale; see :func:`unit_scales`."""
+    return unit_scales(
+        model, [unit], corpus=corpus, atlas=atlas, max_tokens=max_tokens, bos=bos, progress=progress
+    )[0]
+
+
+def unit_scales(
+    model: Model,
+    units: Sequence[str | Unit],
+    *,
+    corpus: str | Windows = DEFAULT_CORPUS,
+    atlas: KnowsScales | None = None,
+    max_tokens: int = QUICK,
+    bos: BosPolicy = "auto",
+    progress: Progress = silent,
+) -> list[Scale]:
+    """The scales of some units, all that are not known yet from one reading.
+
+    Args:
+        model: of the units.
+        units: names or units.
+        corpus: name or path, or windows that are already cut.
+        atlas: asked first.
+        max_tokens: of the quick observation.
+        bos: whether its windows begin with BOS.
+        progress: told of the reading.
+
+    Raises:
+        ActmaxError: a unit or corpus cannot be read.
+        KeyboardInterrupt: stopped before all was read; a part would give another scale each time.
+    """
+    resolved = [unit if isinstance(unit, Unit) else resolve(model, unit) for unit in units]
+    known = {k: atlas.scale_of(unit) if atlas is not None else None for k, unit in enumerate(resolved)}
+    if all(known.values()):
+        return [scale for scale in known.values() if scale is not None]
+    if isinstance(corpus, Windows):
+        windows = corpus
+    else:
+        tokens = open_corpus(corpus, model.tokenizer, max_tokens=max_tokens, progress=progress)
+        windows = windows_of(
+            tokens,
+            length=min(_WINDOW, model.context),
+            bos=bos_id(model.tokenizer, bos),
+            max_tokens=max_tokens,
+        )
+    places = {k: _place(model, unit, windows) for k, unit in enumerate(resolved)}
+    for k, place in places.items():
+        known[k] = known[k] or _read(place, resolved[k])
+    unknown = [k for k, scale in known.items() if scale is None]
+    if unknown:
+        readings = read_units(model, [resolved[k] for k in unknown], windows, progress=progress)
+        if not readings.complete:
+            raise KeyboardInterrupt
+        for n, k in enumerate(unknown):
+            seen = observe_unit(readings, n, top=1, context=0)
+            known[k] = Scale(
+                unit=seen.unit,
+                maximum=seen.max,
+                minimum=seen.min,
+                mean=seen.mean,
+                std=seen.std,
+                percentiles={f"{100 * level.quantile:.3g}": level.value for level in seen.quantiles},
+                n_tokens=seen.count,
+                corpus=windows.tokens.name,
+                sha256=windows.tokens.text_sha256,
+            )
+            _write(places[k], known[k])
+    return [scale for scale in known.values() if scale is not None]
+
+
+def _place(model: Model, unit: Unit, windows: Windows) -> Path | None:
+    """The cache's file for a scale; None where nothing tells this model from another."""
+    identity = model.source.sha256 or model.source.revision
+    if identity is None:
+        return None
+    direction = b"" if unit.direction is None else unit.direction.double().cpu().numpy().tobytes()
+    key = json.dumps(
+        [
+            _VERSION,
+            model.source.location,
+            identity,
+            str(model.dtype),
+            unit.site.name,
+            unit.index,
+            hashlib.sha256(direction).hexdigest(),
+            windows.sha256,
+            MULTIPLE,
+        ]
+    )
+    return cache_dir() / "scales" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+
+
+def _read(place: Path | None, unit: Unit) -> Scale | None:
+    """What an earlier run found; a file that cannot be read is as good as none."""
+    if place is None or not place.is_file():
+        return None
+    try:
+        return from_plain(Scale, {**json.loads(place.read_text(encoding="utf-8")), "unit": unit.name})
+    except (OSError, ValueError, ActmaxError):
+        return None
+
+
+def _write(place: Path | None, scale: Scale | None) -> None:
+    """Keep a scale for the next time; where the cache cannot be written to it is found again then."""
+    if place is None:
+        return
+    try:
+        write_text(place, json_text(scale))
+    except ActmaxError:
+        return
