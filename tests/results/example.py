@@ -21,7 +21,21 @@ from actmax.results.run import (
     Trajectory,
 )
 
-WORDS = (" gradient", "ness", "\n\n", " the", "…", " Paris", "ол", "<|im_end|>", " naïve", "0", "\t", "日本", " quart")
+WORDS = (
+    " gradient",
+    "ness",
+    "\n\n",
+    " the",
+    "…",
+    " Paris",
+    "ол",
+    "<|im_end|>",
+    " naïve",
+    "0",
+    "\t",
+    "日本",
+    " quart",
+)
 HOSTILE = (
     "<script>alert(1)</script>",
     "</style><img src=http://example.com/x onerror=alert(2)>",
@@ -68,7 +82,14 @@ def soft_result(
         method="soft-ascent",
         seed=0,
         positions="mean",
-        settings={"length": length, "steps": steps, "lr": 0.001, "l2": 0.01, "project": False, "init_text": None},
+        settings={
+            "length": length,
+            "steps": steps,
+            "lr": 0.001,
+            "l2": 0.01,
+            "project": False,
+            "init_text": None,
+        },
         objective="mean over positions of hidden_states.4:90 − 0.01 × squared L2 norm",
         runs=runs,
         best=Best(best.restart, best.activation_final, best.text),
@@ -76,7 +97,11 @@ def soft_result(
         manifest=manifest(),
         neighbors=tuple(i for i in range(85, 96) if i != 90),
         random_tokens=RandomTokens(
-            len(chance), float(chance.mean()), float(chance.std()), float(chance.max()), tuple(chance.tolist())
+            len(chance),
+            float(chance.mean()),
+            float(chance.std()),
+            float(chance.max()),
+            tuple(chance.tolist()),
         ),
         isolation=Isolation(301, 1, -0.4, float(after[90] / after.std()), d_model),
         tensors={name: torch.tensor(value, dtype=torch.float32) for name, value in tensors.items()}
@@ -94,7 +119,10 @@ def token_result() -> MaximizeResult:
             activation_of_ids=value,
             activation_of_text=value - 0.3 * (run.restart == 1),
             trajectory=Trajectory(
-                tuple(range(0, 4000, 100)), tuple(value * (1 - 0.97**k) for k in range(40)), (), tuple([0.1] * 40)
+                tuple(range(0, 4000, 100)),
+                tuple(value * (1 - 0.97**k) for k in range(40)),
+                (),
+                tuple([0.1] * 40),
             ),
             cosine=(),
             top_tokens=(),
@@ -156,7 +184,13 @@ def manifest() -> Manifest:
         family="llama",
         dtype="float32",
         device="cpu",
-        versions={"python": "3.11.2", "actmax": "0.1.0", "torch": "2.13.0", "transformers": "5.23.0", "numpy": "2.3.1"},
+        versions={
+            "python": "3.11.2",
+            "actmax": "0.1.0",
+            "torch": "2.13.0",
+            "transformers": "5.23.0",
+            "numpy": "2.3.1",
+        },
         command="actmax maximize hidden_states.4:90 --restarts 10 --out runs/demo",
         seed=0,
         corpus_sha256=None,

@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 
 from actmax.report.numbers import count, number, percent
-from actmax.report.tokens import visible
+from actmax.report.tokens import LONGEST, visible
 from actmax.results.maximize import MaximizeResult
 from actmax.results.run import RandomTokens
 
@@ -72,13 +72,14 @@ def _of_vectors(result: MaximizeResult, best: float) -> str:
 
 def _of_tokens(result: MaximizeResult, best: float) -> str:
     sign = -1.0 if result.minimize else 1.0
-    start = f"The best text found, “{visible(result.best.text)}”, gives {number(best)}"
+    text = visible(result.best.text[:LONGEST]) + ("…" if len(result.best.text) > LONGEST else "")
+    start = f"The best text found, “{text}”, gives {number(best)}"
     corpus = result.corpus_maximum
     beside = ""
     if corpus is not None and corpus.value * best > 0:
         beside = (
-            f", {percent(best / corpus.value)} of the best in {count(corpus.n_tokens)} tokens of {corpus.corpus}"
-            f" ({number(corpus.value)})"
+            f", {percent(best / corpus.value)} of the best in {count(corpus.n_tokens)} tokens of "
+            f"{corpus.corpus} ({number(corpus.value)})"
         )
     random = result.random_tokens
     if random is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Literal, TypeAlias
+from typing import Any
 
 import matplotlib as mpl
 from markupsafe import Markup, escape
@@ -40,7 +40,7 @@ _VARIABLES = {
     PURPLE: "--purple",
     SKY: "--sky",
 }
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -73,8 +73,6 @@ _STYLE = {
 _NUMBER = re.compile(r"-?\d+\.\d{2,}")
 _PATHS = re.compile(r'(?<= d=")[^"]*|(?<=points=")[^"]*')
 
-Size: TypeAlias = Literal["half", "wide"]
-
 
 def figure(width: int, height: int) -> Figure:
     """An empty figure of ``width`` × ``height`` CSS pixels in the page's style."""
@@ -82,10 +80,10 @@ def figure(width: int, height: int) -> Figure:
         return Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained")
 
 
-def axes(drawing: Figure, rows: int = 1, columns: int = 1, **options: object) -> list[Axes]:
+def axes(drawing: Figure, rows: int = 1, columns: int = 1, *, sharex: bool = False) -> list[Axes]:
     """The axes of ``drawing`` in a grid, row by row, in the page's style."""
     with mpl.rc_context(_STYLE):
-        grid = drawing.subplots(rows, columns, squeeze=False, **options)  # type: ignore[arg-type]
+        grid = drawing.subplots(rows, columns, squeeze=False, sharex=sharex)
     return [axis for row in grid for axis in row]
 
 

@@ -15,7 +15,7 @@ from actmax.report import maximize_plots as figures
 from actmax.report.conclusion import conclusion, random_best
 from actmax.report.numbers import count, number, percent, seconds
 from actmax.report.page import Column, Stat, pairs, render
-from actmax.results.maximize import COSINE, MaximizeResult
+from actmax.results.maximize import MaximizeResult
 from actmax.results.plain import to_plain
 from actmax.results.run import NearToken, Run
 
@@ -69,6 +69,7 @@ def _figures(result: MaximizeResult) -> list[Any]:
         figures.decoding_gap(result),
         figures.trajectory(result),
         figures.gradient(result),
+        figures.frontier(result),
         figures.isolation(result),
         figures.embedding_values(result),
         figures.heatmap(result),
@@ -118,7 +119,7 @@ def _stats(result: MaximizeResult) -> list[Stat]:
     if corpus is not None:
         share = (
             f"; the best tokens give {percent(best.activation_of_ids / corpus.value)} of it"
-            if corpus.value
+            if best.activation_of_ids * corpus.value > 0
             else ""
         )
         stats.append(
@@ -153,21 +154,11 @@ def _columns(result: MaximizeResult) -> list[Column]:
 
 
 def _positions(result: MaximizeResult) -> list[Position]:
-    best = result.best_run
-    cosine = result.tensors.get(COSINE)
-    every = None if cosine is None else figures._array(cosine)
-    limit = 0.0 if every is None else float(abs(every[abs(every) <= 1.0]).max(initial=0.0))
-    limit = math.ceil((limit or 1.0) * 20) / 20
-    rows = []
-    for place, nearest in enumerate(best.top_tokens[:MOST_POSITIONS]):
-        alt = f"Cosine of position {place} to every token, from {number(-limit)} to {number(limit)}."
-        values = None if every is None or place >= len(every) else every[place]
-        rows.append(
-            Position(
-                place, figures.cosine_marks([near.cosine for near in nearest], alt, values, limit), nearest
-            )
-        )
-    return rows
+    drawings: list[Markup | None] = list(figures.cosine_lines(result))
+    nearest = result.best_run.top_tokens
+    drawings += [None] * (len(nearest) - len(drawings))
+    rows = enumerate(zip(drawings, nearest, strict=False))
+    return [Position(place, drawing, near) for place, (drawing, near) in rows][:MOST_POSITIONS]
 
 
 def _took(result: MaximizeResult) -> str:

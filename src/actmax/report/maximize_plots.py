@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -11,10 +10,19 @@ from torch import Tensor
 
 from actmax.report import plots
 from actmax.report.conclusion import random_best
-from actmax.report.figure import BLUE, GREEN, ORANGE, VERMILION
+from actmax.report.figure import BLUE, GREEN, MUTED, ORANGE, VERMILION
 from actmax.report.numbers import count, number
 from actmax.report.page import Plot
-from actmax.results.maximize import EMBEDDING_SAMPLE, OPTIMUM, SITE_AFTER, SITE_BEFORE, START, MaximizeResult
+from actmax.report.spark import histogram_line
+from actmax.results.maximize import (
+    COSINE,
+    EMBEDDING_SAMPLE,
+    OPTIMUM,
+    SITE_AFTER,
+    SITE_BEFORE,
+    START,
+    MaximizeResult,
+)
 from actmax.results.run import Run
 
 
@@ -30,13 +38,13 @@ def trajectory(result: MaximizeResult) -> Plot:
     meaning = f"The unit's activation in each of {count(len(result.runs))} restarts; the best is thick. "
     if result.neighbors:
         meaning += (
-            f"“Neighbours” is the mean of the {count(len(result.neighbors))} indices beside it: where they stay "
-            "flat, the search moved this unit and not the whole site."
+            f"“Neighbours” is the mean of the {count(len(result.neighbors))} indices beside it: where they "
+            "stay flat, the search moved this unit and not the whole site."
         )
     alt = f"Activation over steps: the best restart goes from {number(best.activation_initial)} to "
     alt += f"{number(best.activation_final)}."
     return Plot(
-        "Activation over steps",
+        "Activation over steps" if result.is_soft else "Activation over the budget",
         plots.curves("trajectory", alt, lines, x=_steps(result), y="activation"),
         meaning,
     )
@@ -59,8 +67,29 @@ def gradient(result: MaximizeResult) -> Plot | None:
     return Plot(
         "Gradient norm",
         drawing,
-        "Length (L2) of the gradient of the loss by the input. A norm that is still large at the end means that "
-        "the search stopped before it was done; near zero from the start, that the unit could not be moved.",
+        "Length (L2) of the gradient of the loss by the input. A norm that is still large at the end means "
+        "that the search stopped before it was done; near zero from the start, "
+        "that the unit could not be moved.",
+    )
+
+
+def frontier(result: MaximizeResult) -> Plot | None:
+    """Activation against likelihood of the texts that none beats in both."""
+    if not result.frontier:
+        return None
+    points = [(item.cross_entropy, item.activation) for item in result.frontier]
+    drawing = plots.frontier(
+        "frontier",
+        f"{count(len(points))} texts: activation against cross-entropy.",
+        [plots.Points("", points)],
+        x="cross-entropy (nats per token)",
+        y="activation",
+    )
+    return Plot(
+        "Active and likely",
+        drawing,
+        f"A dot a text that was scored; no other is both {'less' if result.minimize else 'more'} active and "
+        "more likely (less cross-entropy). The farther left, the more it is like language.",
     )
 
 
@@ -82,8 +111,8 @@ def embedding_values(result: MaximizeResult) -> Plot | None:
         plots.distributions(
             "values", f"Densities of values; standard deviations: {spread}.", samples, x="value"
         ),
-        f"One value per dimension, all restarts. Standard deviations: {spread}. Where the optimum leaves the range "
-        "of the model's embeddings, the vectors are unlike any token.",
+        f"One value per dimension, all restarts. Standard deviations: {spread}. Where the optimum leaves the "
+        "range of the model's embeddings, the vectors are unlike any token.",
     )
 
 
@@ -103,8 +132,8 @@ def heatmap(result: MaximizeResult) -> Plot | None:
             x="dimension of the embedding",
             y="position",
         ),
-        "The best restart: one row a position, one column a dimension; blue is above zero, orange below. Columns "
-        "that are strong in every row are dimensions that the unit reads wherever they stand.",
+        "The best restart: one row a position, one column a dimension; blue is above zero, orange below. "
+        "Columns that are strong in every row are dimensions that the unit reads wherever they stand.",
         wide=True,
     )
 
@@ -121,56 +150,43 @@ def isolation(result: MaximizeResult) -> Plot | None:
             ("after", SITE_AFTER, known.rank_after, known.z_after),
         )
     ]
-    alt = f"Rank {count(known.rank_before)} before and {count(known.rank_after)} after, of {count(known.width)}."
+    alt = f"Rank {count(known.rank_before)} of {count(known.width)} before, {count(known.rank_after)} after."
     return Plot(
         "Does it stand out?",
         plots.marked_histograms("isolation", alt, panels, x="z-score among the indices of the site"),
         "Every index of the site in the best restart, in standard deviations from their mean (counts are "
-        "logarithmic); the orange line is this unit. If others rise as far, the search excites the whole site.",
+        "logarithmic); the orange line is this unit. If others rise as far, "
+        "the search excites the whole site.",
     )
 
 
 def decoding_gap(result: MaximizeResult) -> Plot:
     """What vectors, their tokens, the tokens' text and random tokens give, on one axis."""
     best, runs = result.best_run, result.runs
-    rows: list[plots.Row] = []
+    ids = [run.activation_of_ids for run in runs]
+    texts = [run.activation_of_text for run in runs]
+    label = "nearest tokens" if result.is_soft else "best tokens"
+    rows = [
+        plots.Row(label, ids, best.activation_of_ids, colour=VERMILION),
+        plots.Row("their text, read again", texts, best.activation_of_text, colour=VERMILION),
+    ]
     if result.is_soft:
-        rows.append(
-            _gap_row("soft vectors", [run.activation_final for run in runs], best.activation_final, BLUE)
-        )
-    rows.append(
-        _gap_row(
-            "nearest tokens" if result.is_soft else "best tokens",
-            [run.activation_of_ids for run in runs],
-            best.activation_of_ids,
-            VERMILION,
-        )
-    )
-    rows.append(
-        _gap_row(
-            "their text, read again",
-            [run.activation_of_text for run in runs],
-            best.activation_of_text,
-            VERMILION,
-        )
-    )
+        soft = [run.activation_final for run in runs]
+        rows.insert(0, plots.Row("soft vectors", soft, best.activation_final))
     random = result.random_tokens
     if random is not None:
         top = random_best(random, minimize=result.minimize)
-        rows.append(plots.Row("random tokens", random.activations, top, random.mean, "#040506", ticks=True))
+        rows.append(plots.Row("random tokens", random.activations, top, random.mean, MUTED, ticks=True))
     corpus = result.corpus_maximum
-    drawing = plots.gap(
-        "gap",
-        "; ".join(f"{row.label}: {number(row.best)}" for row in rows),
-        rows,
-        linear=_linear_within(result),
-        x="activation",
-        line=corpus.value if corpus else None,
-    )
+    alt = "; ".join(f"{row.label}: {number(row.best)}" for row in rows)
+    line = None if corpus is None else (corpus.value, f"in real text {number(corpus.value)}")
+    linear = _linear_within(result)
+    drawing = plots.gap("gap", alt, rows, linear=linear, x="activation", line=line)
+    narrow = plots.gap("gap-narrow", alt, rows, linear=linear, x="activation", line=line, width=plots.HALF)
     meaning = "A dot a restart; the strong dot is the best restart, with its number. "
     if result.is_soft:
         meaning += "“Nearest tokens” is what the model gives on the tokens that the vectors decode to; "
-    meaning += "“read again” is the same tokens written as text and tokenised anew. "
+    meaning += "“Their text, read again” is the same tokens written as text and tokenised anew. "
     if random is not None:
         meaning += (
             f"Random tokens are {count(random.n)} sequences of the same length, with their mean and best. "
@@ -178,12 +194,24 @@ def decoding_gap(result: MaximizeResult) -> Plot:
     if corpus is not None:
         meaning += f"The dashed line is the best in {count(corpus.n_tokens)} tokens of {corpus.corpus}."
     return Plot(
-        "The decoding gap" if result.is_soft else "Against chance", drawing, meaning.strip(), wide=True
+        "The decoding gap" if result.is_soft else "Against chance", drawing, meaning.strip(), True, narrow
     )
 
 
-def _gap_row(label: str, values: Sequence[float], best: float, colour: str) -> plots.Row:
-    return plots.Row(label, values, best, colour=colour)
+def cosine_lines(result: MaximizeResult) -> list[Markup]:
+    """One small histogram a position: the cosine of its vector to every token; empty where none were kept."""
+    tensor = result.tensors.get(COSINE)
+    if tensor is None:
+        return []
+    every = _array(tensor)
+    limit = float(np.abs(every[np.isfinite(every)]).max(initial=0.0)) or 1.0
+    limit = math.ceil(min(limit, 1.0) * 20) / 20
+    lines = []
+    for place, nearest in zip(range(len(every)), result.best_run.top_tokens, strict=False):
+        alt = f"Cosine of position {place} to every token, from {number(-limit)} to {number(limit)}."
+        marks = tuple(near.cosine for near in nearest)
+        lines.append(histogram_line(every[place], low=-limit, high=limit, marks=marks, alt=alt))
+    return lines
 
 
 def _linear_within(result: MaximizeResult) -> float:
@@ -223,14 +251,3 @@ def _z_scores(result: MaximizeResult, key: str) -> tuple[plots.Values, float | N
     spread = float(finite.std()) if finite.size else 0.0
     scores = (values - (finite.mean() if finite.size else 0.0)) / (spread or 1.0)
     return scores, None if result.index is None else float(scores[result.index])
-
-
-def cosine_marks(
-    cosines: Sequence[float], alt: str, every: plots.Values | None, limit: float
-) -> Markup | None:
-    """One position's cosines to every token as a small histogram; None where they were not kept."""
-    from actmax.report.spark import histogram_line
-
-    if every is None:
-        return None
-    return histogram_line(every, low=-limit, high=limit, marks=tuple(cosines), alt=alt)

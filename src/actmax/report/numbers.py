@@ -10,8 +10,8 @@ NONE = "–"
 def number(value: float | None, digits: int = 3) -> str:
     """``value`` to ``digits`` significant digits: ``234``, ``0.57``, ``−1.2``, ``12,300``, ``1.2e−07``.
 
-    None and numbers that are not finite are a dash. Digits before the point are all kept, and from 0.1 on there
-    are at most ``digits - 1`` after it.
+    None and numbers that are not finite are a dash. Digits before the point are all kept, and from 0.1 on
+    there are at most ``digits - 1`` after it.
     """
     if value is None or not math.isfinite(value):
         return NONE
@@ -32,12 +32,18 @@ def count(value: int) -> str:
     return f"{value:,}".replace("-", "−")
 
 
+def cosine(value: float) -> str:
+    """A cosine similarity, two digits after the point: ``0.19``."""
+    return f"{value:.2f}".replace("-", "−") if math.isfinite(value) else NONE
+
+
 def percent(share: float) -> str:
     """A share as a whole percentage, or with one digit below 10 %: ``46 %``, ``0.3 %``."""
     if not math.isfinite(share):
         return NONE
     hundredth = 100 * share
-    return f"{hundredth:.0f} %" if abs(hundredth) >= 10 else f"{hundredth:.1f} %"
+    text = f"{hundredth:.0f} %" if abs(hundredth) >= 10 else f"{hundredth:.1f} %"
+    return text.replace("-", "−")
 
 
 def seconds(value: float) -> str:

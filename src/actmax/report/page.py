@@ -1,7 +1,8 @@
-"""HTML from templates: everything is escaped unless it was built as markup.
+"""HTML from templates: everything is escaped and made visible, unless it was built as markup.
 
 ``base.html.j2`` holds the head, the style and the frame of every page; a page's template extends it and fills
-the blocks ``title`` and ``content``. The page forbids scripts and every request by its content security policy.
+the blocks ``title`` and ``content``. Its content security policy forbids
+scripts and every request.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Plot:
     meaning: str
     """What is seen, and what to read from it, in plain words."""
     wide: bool = False
+    narrow: Markup | None = None
+    """The drawing for narrow screens, where shrinking or scrolling would hide the point."""
 
 
 @dataclass(frozen=True)
@@ -70,20 +73,25 @@ def pairs(data: Any, prefix: str = "") -> Sequence[tuple[str, str]]:
     return [(prefix, numbers.NONE if data is None else str(data))]
 
 
+def _shown(value: Any) -> Any:
+    """What an expression in a template comes to: text loses its invisible characters, markup stays."""
+    return tokens.legible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.filters |= {
         "number": numbers.number,
         "count": numbers.count,
-        "visible": tokens.visible_html,
-        "legible": tokens.legible,
+        "cosine": numbers.cosine,
         "token": tokens.token,
         "strip": tokens.token_strip,
     }

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -27,6 +27,7 @@ _POINTS = 200
 _LINES = 60
 _COLUMNS = 1000
 _ROWS = 64
+_FARTHEST = 1e15
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def curves(name: str, alt: str, lines: Sequence[Curve], *, x: str, y: str, log: 
             linewidth=2.0 if line.strong else 1.0,
             alpha=1.0 if line.strong else 0.35,
         )
-    if log:
+    if log and any(np.nanmax(_drawable(line.y), initial=0.0) > 0 for line in kept):
         axis.set_yscale("log")
         axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.yaxis.set_minor_locator(NullLocator())
@@ -75,7 +76,8 @@ def distributions(name: str, alt: str, samples: Sequence[tuple[str, Values, str]
     """Densities of samples (label, values, colour) on a logarithmic axis, as steps."""
     drawing = figure(HALF, 290)
     (axis,) = axes(drawing)
-    finite = [(label, values[np.isfinite(values)], colour) for label, values, colour in samples]
+    drawable = [(label, _drawable(values), colour) for label, values, colour in samples]
+    finite = [(label, values[np.isfinite(values)], colour) for label, values, colour in drawable]
     finite = [(label, values, colour) for label, values, colour in finite if values.size]
     if finite:
         edges = _edges(np.concatenate([values for _, values, _ in finite]), 90)
@@ -94,19 +96,48 @@ def distributions(name: str, alt: str, samples: Sequence[tuple[str, Values, str]
 def matrix(name: str, alt: str, values: NDArray[np.floating], *, x: str, y: str) -> Markup:
     """A matrix as colours: blue above zero, orange below, transparent at zero.
 
-    More than 1,000 columns or 64 rows are shown in bins by their entry of largest magnitude.
+    More than 1,000 columns or 64 rows are shown in bins by their entry of largest magnitude; the
+    0.5 % of values that are farthest from zero share the full colour.
     """
-    shown = _binned(_binned(np.nan_to_num(np.asarray(values, dtype=np.float64)), _COLUMNS, 1), _ROWS, 0)
+    drawable = _drawable(values)
+    shown = _binned(_binned(np.nan_to_num(drawable), _COLUMNS, 1), _ROWS, 0)
     rows = shown.shape[0]
     drawing = figure(WIDE, 96 + 18 * min(max(rows, 3), 24))
     (axis,) = axes(drawing)
-    largest = float(np.abs(shown).max(initial=0.0)) or 1.0
+    known = np.abs(drawable[np.isfinite(drawable)])
+    full = (float(np.quantile(known, 0.995)) if known.size else 0.0) or 1.0
     extent = (-0.5, values.shape[1] - 0.5, values.shape[0] - 0.5, -0.5)
-    axis.imshow(_signed_colours(shown / largest), aspect="auto", interpolation="none", extent=extent)
+    axis.imshow(_signed_colours(shown / full), aspect="auto", interpolation="none", extent=extent)
     axis.grid(visible=False)
     axis.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     axis.set_xlabel(x)
-    axis.set_title(f"{y}  (full colour: ±{number(largest)})", loc="left", color=MUTED)
+    axis.set_title(f"{y}  (full colour from ±{number(full)})", loc="left", color=MUTED)
+    return svg(drawing, name, alt)
+
+
+@dataclass(frozen=True)
+class Points:
+    """The points of one method in :func:`frontier`."""
+
+    label: str
+    at: Sequence[tuple[float, float]]
+    colour: str = BLUE
+
+
+def frontier(name: str, alt: str, series: Sequence[Points], *, x: str, y: str) -> Markup:
+    """Points joined by steps, one series a method: what can be had of ``y`` for how much ``x``."""
+    drawing = figure(HALF, 290)
+    (axis,) = axes(drawing)
+    for points in series:
+        kept = sorted(point for point in points.at if np.isfinite(_drawable(point)).all())
+        across, up = [point[0] for point in kept], [point[1] for point in kept]
+        axis.step(across, up, where="post", color=points.colour, linewidth=1.2, alpha=0.5)
+        axis.plot(across, up, "o", color=points.colour, ms=6, mew=0, label=points.label)
+    if any(points.label for points in series):
+        axis.legend(frameon=False, labelcolor=INK, fontsize=11)
+    _plain_numbers(axis)
+    axis.set_xlabel(x)
+    axis.set_title(y, loc="left", color=MUTED)
     return svg(drawing, name, alt)
 
 
@@ -127,7 +158,14 @@ class Row:
 
 
 def gap(
-    name: str, alt: str, rows: Sequence[Row], *, linear: float, x: str, line: float | None = None
+    name: str,
+    alt: str,
+    rows: Sequence[Row],
+    *,
+    linear: float,
+    x: str,
+    line: tuple[float, str] | None = None,
+    width: int = WIDE,
 ) -> Markup:
     """Activations of several kinds of input, one kind a row, on an axis that shows 0.5 and 200 alike.
 
@@ -137,35 +175,18 @@ def gap(
         rows: from top to bottom.
         linear: the axis is linear within ± this and logarithmic beyond; a line under it says so.
         x: what the axis is.
-        line: a value drawn through all rows, for example a corpus maximum.
+        line: a value drawn through all rows with a label, for example a corpus maximum.
+        width: CSS pixels.
     """
-    drawing = figure(WIDE, 92 + 46 * len(rows))
+    drawing = figure(width, 92 + 46 * len(rows))
     (axis,) = axes(drawing)
     axis.set_xscale("symlog", linthresh=linear, linscale=0.7)
     for height, row in enumerate(reversed(rows)):
-        values = np.asarray([value for value in row.values if np.isfinite(value)], dtype=np.float64)
-        if row.ticks:
-            values = np.unique(np.quantile(values, np.linspace(0, 1, 400))) if values.size else values
-            # One path: up, down, and a gap between ticks.
-            at = np.repeat(values, 3)
-            ends = np.tile([height - 0.17, height + 0.17, np.nan], values.size)
-            axis.plot(at, ends, color=row.colour, linewidth=0.8, alpha=0.5)
-        else:
-            axis.plot(values, np.full(values.shape, height), "o", color=row.colour, ms=6, mew=0, alpha=0.4)
-        if row.best is not None and np.isfinite(row.best):
-            axis.plot([row.best], [height], "o", color=row.colour, ms=9, mew=0)
-            axis.annotate(
-                number(row.best), (row.best, height), (0, 9), textcoords="offset points", ha="center"
-            )
-        if row.mean is not None and np.isfinite(row.mean):
-            axis.plot([row.mean, row.mean], [height - 0.27, height + 0.27], color=INK, linewidth=1.6)
-            text = f"mean {number(row.mean)}"
-            axis.annotate(
-                text, (row.mean, height), (0, -23), textcoords="offset points", ha="center", color=MUTED
-            )
-    if line is not None and np.isfinite(line):
-        axis.axvline(line, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
+        _gap_row(axis, float(height), row)
     axis.axvline(0, color=GRID, linewidth=1.0)
+    if line is not None and abs(line[0]) <= _FARTHEST:
+        axis.axvline(line[0], color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
+        _note(axis, line[1], (line[0], len(rows) - 0.4), (0, 3), MUTED)
     axis.set_yticks(range(len(rows)), [row.label for row in reversed(rows)])
     axis.tick_params(axis="y", labelcolor=INK)
     axis.set_ylim(-0.65, len(rows) - 0.4)
@@ -174,8 +195,40 @@ def gap(
     axis.spines["left"].set_visible(False)
     axis.xaxis.set_major_formatter(FuncFormatter(_tick))
     axis.margins(x=0.06)
-    axis.set_xlabel(f"{x}; the axis is linear within ±{_tick(linear)} and logarithmic beyond")
+    axis.set_xlabel(f"{x} (linear within ±{_tick(linear)}, logarithmic beyond)")
     return svg(drawing, name, alt)
+
+
+def _gap_row(axis: Axes, height: float, row: Row) -> None:
+    values = _drawable(row.values)
+    values = values[np.isfinite(values)]
+    if row.ticks:
+        values = np.unique(np.quantile(values, np.linspace(0, 1, 400))) if values.size else values
+        # One path: up, down, and a gap between ticks.
+        at = np.repeat(values, 3)
+        ends = np.tile([height - 0.17, height + 0.17, np.nan], values.size)
+        axis.plot(at, ends, color=row.colour, linewidth=0.8, alpha=0.5)
+    else:
+        axis.plot(values, np.full(values.shape, height), "o", color=row.colour, ms=6, mew=0, alpha=0.4)
+    if row.best is not None and abs(row.best) <= _FARTHEST:
+        axis.plot([row.best], [height], "o", color=row.colour, ms=9, mew=0)
+        _note(axis, number(row.best), (row.best, height), (0, 9), INK)
+    if row.mean is not None and abs(row.mean) <= _FARTHEST:
+        axis.plot([row.mean, row.mean], [height - 0.27, height + 0.27], color=INK, linewidth=1.6)
+        _note(axis, f"mean {number(row.mean)}", (row.mean, height), (0, -23), MUTED)
+
+
+def _note(axis: Axes, text: str, at: tuple[float, float], offset: tuple[int, int], colour: str) -> None:
+    axis.annotate(
+        text.replace("$", r"\$"),
+        at,
+        offset,
+        textcoords="offset points",
+        ha="center",
+        fontsize=11,
+        color=colour,
+        annotation_clip=False,
+    )
 
 
 def marked_histograms(
@@ -184,27 +237,32 @@ def marked_histograms(
     """Histograms (title, values, the value to mark) over one axis; counts are logarithmic."""
     drawing = figure(HALF, 290)
     grid = axes(drawing, len(panels), 1, sharex=True)
-    together = np.concatenate([values[np.isfinite(values)] for _, values, _ in panels])
-    edges = _edges(together, 70)
-    for axis, (title, values, mark) in zip(grid, panels, strict=True):
-        counts, _ = np.histogram(values[np.isfinite(values)], edges)
+    finite = [values[np.isfinite(values)] for values in (_drawable(panel[1]) for panel in panels)]
+    edges = _edges(np.concatenate(finite), 70)
+    for axis, (title, _, mark), values in zip(grid, panels, finite, strict=True):
+        counts, _ = np.histogram(values, edges)
         axis.stairs(counts, edges, fill=True, color=BLUE, alpha=0.45, linewidth=0)
-        axis.set_yscale("log")
         axis.set_ylim(0.7, max(float(counts.max(initial=1)) * 2, 2))
+        axis.set_yscale("log")
         _plain_numbers(axis)
         axis.margins(x=0.02)
-        if mark is not None and np.isfinite(mark):
+        if mark is not None and abs(mark) <= _FARTHEST:
             axis.axvline(mark, color=ORANGE, linewidth=2.2)
         axis.set_title(title, loc="left", color=MUTED)
     grid[-1].set_xlabel(x)
     return svg(drawing, name, alt)
 
 
+def _drawable(values: Sequence[float] | NDArray[np.floating]) -> Values:
+    """``values`` with NaN for what no axis can show: not finite, or beyond 1e15."""
+    array = np.asarray(values, dtype=np.float64)
+    return np.where(np.isfinite(array) & (np.abs(array) <= _FARTHEST), array, np.nan)
+
+
 def _thinned(x: Sequence[float], y: Sequence[float]) -> tuple[Values, Values]:
     """At most 200 of the points, the first and the last among them; not finite ones make gaps."""
     at = np.asarray(x[: len(y)], dtype=np.float64)
-    values = np.asarray(y, dtype=np.float64)
-    values = np.where(np.isfinite(values), values, np.nan)
+    values = _drawable(y)
     if at.size <= _POINTS:
         return at, values
     kept = np.unique(np.linspace(0, at.size - 1, _POINTS).round().astype(int))
@@ -217,11 +275,11 @@ def _end_labels(axis: Axes, lines: Sequence[Curve]) -> None:
     ends = [(line, points) for line, points in ends if points[0].size and np.isfinite(points[1][-1])]
     ends.sort(key=lambda end: float(end[1][1][-1]))
     low, high = axis.get_ylim()
-    span = (lambda value: np.log(value)) if axis.get_yscale() == "log" else (lambda value: value)
+    log = axis.get_yscale() == "log"
     last = -np.inf
     for line, (at, values) in ends:
-        where = float((span(values[-1]) - span(low)) / ((span(high) - span(low)) or 1.0))
-        last = max(where, last + 0.085)
+        bottom, end, top = np.log([low, values[-1], high]) if log else (low, float(values[-1]), high)
+        last = max(float((end - bottom) / ((top - bottom) or 1.0)), last + 0.085)
         axis.annotate(
             line.label,
             (float(at[-1]), last),
@@ -229,6 +287,7 @@ def _end_labels(axis: Axes, lines: Sequence[Curve]) -> None:
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
             va="center",
+            fontsize=11,
             color=line.colour,
             annotation_clip=False,
         )
@@ -265,8 +324,8 @@ def _binned(values: Values, most: int, dimension: int) -> Values:
 
 
 def _signed_colours(values: Values) -> Values:
-    """RGBA for values in [-1, 1]: blue above zero, orange below, more opaque when farther; 64 steps a sign."""
-    above, below = mpl.colors.to_rgb(BLUE), mpl.colors.to_rgb(ORANGE)
+    """RGBA for values in [-1, 1]: blue above zero, orange below, more opaque when farther (64 steps)."""
+    above, below = to_rgb("#1f86c9"), to_rgb(ORANGE)  # a picture cannot follow the scheme: between the blues
     colours = np.where((values >= 0)[..., None], above, below)
     strength = np.round(np.clip(np.abs(values), 0, 1) * 64) / 64
     return np.concatenate([colours, strength[..., None]], axis=-1)

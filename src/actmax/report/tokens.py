@@ -1,8 +1,8 @@
 """Tokens made visible, and harmless.
 
 A token may hold spaces, newlines, terminal escapes, marks that turn the direction of text, or markup. Spaces
-are shown as ``·``, newlines as ``⏎``, tabs as ``⇥``, other control characters as their pictures (``␀``) and
-invisible characters as ``⟨U+202E⟩``; everything is escaped.
+are shown as ``·``, newlines as ``⏎``, tabs as ``⇥``, and other control and invisible characters as
+``⟨U+202E⟩``; everything is escaped.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from actmax.report.numbers import number
+from actmax.report.numbers import count, number
 
-SPACE, NEWLINE, TAB, RETURN = "·", "⏎", "⇥", "␍"
-_PICTURES = {" ": SPACE, "\n": NEWLINE, "\t": TAB, "\r": RETURN, "\x7f": "␡"}
+LONGEST = 160
+"""Characters of a token that are shown; what a vocabulary holds is far shorter."""
+
+SPACE, NEWLINE, TAB = "·", "⏎", "⇥"
+_PICTURES = {" ": SPACE, "\n": NEWLINE, "\t": TAB}
 _INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"}
 
 
@@ -31,10 +34,13 @@ def legible(text: str) -> str:
 
 
 def visible_html(text: str) -> Markup:
-    """:func:`visible`, escaped, with what stands for something invisible in ``<i>``."""
-    pieces: list[Markup] = []
-    for shown, replaced in _characters(text):
-        pieces.append(Markup("<i>{}</i>").format(shown) if replaced else Markup("{}").format(shown))
+    """:func:`visible`, escaped, with stand-ins for what is invisible in ``<i>``; very long text is cut."""
+    pieces = [
+        Markup("<i>{}</i>").format(shown) if replaced else escape(shown)
+        for shown, replaced in _characters(text[:LONGEST])
+    ]
+    more = len(text) - LONGEST
+    pieces += [Markup("<i>… {} more</i>").format(count(more))] if more > 0 else []
     return Markup("").join(pieces)
 
 
@@ -79,8 +85,6 @@ def _characters(text: str) -> list[tuple[str, bool]]:
         category = unicodedata.category(character)
         if character in _PICTURES:
             shown.append((_PICTURES[character], True))
-        elif category == "Cc" and ord(character) < 32:
-            shown.append((chr(0x2400 + ord(character)), True))
         elif category in _INVISIBLE:
             shown.append((f"⟨U+{ord(character):04X}⟩", True))
         elif category.startswith("M") and place == 0:

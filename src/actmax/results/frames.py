@@ -26,11 +26,14 @@ _LISTS = ("ids", "tokens", "cosine")
 _OF_A_STEP = ("activation", "gradient_norm", "neighbor_activation")
 
 
-def columns(runs: Sequence[Run], what: Table) -> dict[str, list[Any]]:
+def columns(runs: Sequence[Run], what: str) -> dict[str, list[Any]]:
     """Column name to values.
 
     ``runs`` has one row per restart; ``trajectories`` one per restart and step (``restart``, ``step``,
     ``activation``, ``gradient_norm``, ``neighbor_activation``; None where a method records none).
+
+    Raises:
+        ActmaxError: ``what`` is neither.
     """
     if what == "trajectories":
         steps = [(run, i) for run in runs for i in range(len(run.trajectory.step))]

@@ -49,14 +49,14 @@ def prepare_out(path: str | os.PathLike[str], *, needed: int = LEAST_FREE) -> Pa
         )
         if not there.is_dir():
             raise ActmaxError(f"{str(there)!r} is a file, not a folder; give --out a folder.")
+        with tempfile.TemporaryFile(prefix=".actmax-", dir=there) as probe:
+            probe.write(b"can this be written?")
         free = shutil.disk_usage(there).free
         if free < needed:
             raise ActmaxError(
                 f"Only {free / 1e6:.1f} MB are free at {str(out)!r} and {needed / 1e6:.1f} MB are needed; "
                 "free some, or give --out a folder on another disk."
             )
-        with tempfile.TemporaryFile(prefix=".actmax-", dir=there) as probe:
-            probe.write(b"can this be written?")
     return out
 
 

@@ -1,0 +1,200 @@
+"""The report in a real browser, and what it says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.browser import chromium, visit
+from tests.results.example import HOSTILE, hostile_result, soft_result, token_result
+
+from actmax.report.maximize import page, summary
+from actmax.report.page import MOST_BYTES
+from actmax.results.maximize import MaximizeResult
+
+MADE: dict[str, Callable[[], MaximizeResult]] = {
+    "soft": soft_result,
+    "tokens": token_result,
+    "hostile": hostile_result,
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    places = {name: folder / f"{name}.html" for name in MADE}
+    for name, place in places.items():
+        place.write_text(page(MADE[name]()), encoding="utf-8")
+    (folder / "cell.html").write_text("<!DOCTYPE html>" + summary(hostile_result()), encoding="utf-8")
+    return places | {"cell": folder / "cell.html"}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", [*MADE, "cell"])
+def test_opens_offline_and_fits(
+    browser: Any, pages: dict[str, Path], name: str, width: int, scheme: Any
+) -> None:
+    with visit(browser, pages[name], width=width, scheme=scheme) as seen:
+        for details in seen.page.query_selector_all("details"):
+            details.evaluate("element => element.open = true")
+        assert seen.complaints == []
+        assert [url for url in seen.requests if not url.startswith(("file://", "data:"))] == []
+        assert len([url for url in seen.requests if url.startswith("file://")]) == 1
+        assert seen.overflow() == 0
+
+
+@pytest.mark.browser
+def test_hostile_tokens_are_shown_as_they_are(browser: Any, pages: dict[str, Path]) -> None:
+    with visit(browser, pages["hostile"]) as seen:
+        assert (
+            seen.page.query_selector_all("script, main img, iframe, object, [onmouseover], [onerror]") == []
+        )
+        text = seen.page.inner_text("body")
+        assert HOSTILE[0] in text
+        assert "⟨U+001B⟩[31mred" in text
+        assert "⟨U+202E⟩" in text
+        assert "⟨U+0000⟩" in text
+        assert "⟨U+D83D⟩" in text
+        assert "{{ 7 * 7 }}" in text
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["soft", "tokens"])
+def test_text_and_figures_can_be_read_in_both_schemes(
+    browser: Any, pages: dict[str, Path], name: str
+) -> None:
+    """Contrast (WCAG) of all text against the background is at least 4.5; text in figures is drawn in CSS."""
+    for scheme in ("light", "dark"):
+        with visit(browser, pages[name], scheme=scheme) as seen:
+            worst = seen.page.evaluate(CONTRAST)
+            assert worst["n"] > 100
+            assert worst["ratio"] >= 4.5, (scheme, worst)
+
+
+CONTRAST = """() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const back = getComputedStyle(document.documentElement).backgroundColor;
+  const luminance = (front) => {
+    canvas.fillStyle = back; canvas.fillRect(0, 0, 1, 1);
+    canvas.fillStyle = front; canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map(v => v / 255)
+      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = luminance(back);
+  let worst = {ratio: 99, n: 0};
+  for (const element of document.querySelectorAll('main p, main td, main th, main dd, main dt, main li, '
+      + 'figcaption, h1, h2, h3, svg text')) {
+    const style = getComputedStyle(element);
+    const front = luminance(element.tagName === 'text' ? style.fill : style.color);
+    const ratio = (Math.max(front, ground) + 0.05) / (Math.min(front, ground) + 0.05);
+    if (ratio < worst.ratio) worst = {...worst, ratio, text: element.textContent.slice(0, 40)};
+    worst.n += 1;
+  }
+  return worst;
+}"""
+
+
+def test_every_section_is_there() -> None:
+    html = page(soft_result(steps=30, vocab=500))
+    for title in (
+        "The decoding gap",
+        "Activation over steps",
+        "Gradient norm",
+        "Does it stand out?",
+        "Values of the vectors",
+        "The optimised vectors",
+        "Nearest tokens at each position",
+        "All restarts",
+        "Settings and manifest",
+        "Reproduce and cite",
+    ):
+        assert title in html
+    assert "actmax maximize hidden_states.4:90 --restarts 10 --out runs/demo" in html
+    assert "rank 1 of 576" in html
+    assert soft_result(steps=30, vocab=500).manifest.sha256 in html  # type: ignore[operator]
+
+
+def test_the_same_result_gives_the_same_bytes() -> None:
+    assert page(token_result()) == page(token_result())
+    assert page(soft_result(steps=30, vocab=500)) == page(soft_result(steps=30, vocab=500))
+
+
+def test_figures_are_described_and_their_ids_are_their_own() -> None:
+    html = page(soft_result(steps=30, vocab=500))
+    assert (
+        len(re.findall("<svg", html)) == len(re.findall('<svg[^>]*role="img" aria-label="[^"]+"', html)) > 5
+    )
+    ids = re.findall(r'\sid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    used = set(re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', html))
+    assert {one or other for one, other in used} <= set(ids)
+    assert not re.search(r"#0[0-9]0[0-9]0[0-9]\b", html), "every stand-in colour was replaced"
+
+
+def test_a_large_search_stays_small() -> None:
+    """100 restarts of 2,000 steps, 64 positions, a wide model, 150,000 tokens."""
+    result = soft_result(restarts=100, length=64, steps=2000, d_model=256, vocab=10_000)
+    best = result.best_run
+    optimum = torch.randn(1, 64, 4096)
+    wide = replace(
+        result,
+        runs=tuple(r for r in result.runs if r is best),
+        tensors=dict(result.tensors) | {"optimum": optimum},
+    )
+    for made in (result, wide):
+        assert len(page(made).encode()) < MOST_BYTES
+    assert "The best 50 of 100 restarts" in page(result)
+
+
+def test_what_is_missing_leaves_no_empty_section() -> None:
+    """A search without comparison, isolation, tensors or gradient, interrupted after one step."""
+    token = token_result()
+    bare = replace(
+        token,
+        random_tokens=None,
+        isolation=None,
+        corpus_maximum=None,
+        frontier=(),
+        neighbors=(),
+        complete=False,
+        runs=token.runs[:1],
+        best=replace(token.best, restart=0),
+    )
+    html = page(bare)
+    assert "interrupted" in html
+    for title in ("Gradient norm", "Does it stand out", "The optimised vectors", "Nearest tokens at each"):
+        assert title not in html
+
+
+def test_numbers_that_are_not_finite_are_dashes() -> None:
+    nan = float("nan")
+    soft = soft_result(restarts=2, steps=10, vocab=100)
+    broken = replace(
+        soft.runs[0],
+        activation_final=nan,
+        activation_of_ids=nan,
+        activation_of_text=nan,
+        cross_entropy=nan,
+        stopped="the loss was not finite",
+    )
+    runs = (broken, soft.runs[1])
+    html = page(replace(soft, runs=runs, best=replace(soft.best, restart=1)))
+    assert "Restart 0 stopped early: the loss was not finite" in html
+    assert ">nan<" not in html
+    everywhere = page(replace(soft, runs=(broken,), best=replace(soft.best, restart=0, activation=nan)))
+    assert "No restart gave a finite activation" in everywhere
