@@ -1,0 +1,45 @@
+"""The pictures of README and docs: screenshots of reports that actmax wrote, taken in a real browser.
+
+    make demo && .venv/bin/python docs/make_pictures.py
+
+A picture is taken where its report is there (``runs/...``); the others are left as they are.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+PICTURES = {
+    "demo": ("runs/demo", 1100, 1180),
+    "observe": ("runs/observe", 1100, 1180),
+    "check": ("runs/check", 1100, 1180),
+    "investigate": ("runs/investigate", 1100, 1180),
+    "select": ("runs/select", 1100, 1180),
+}
+"""Name of the picture: folder of the report, width and height of the part that is shown."""
+
+
+def main() -> None:
+    """Take every picture whose report exists."""
+    here = Path(__file__).parent
+    browser_path = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+    if browser_path is None:
+        raise SystemExit("No Chromium was found; install one (Debian: apt-get install chromium).")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        for name, (folder, width, height) in PICTURES.items():
+            report = here.parent / folder / "report.html"
+            if not report.exists():
+                continue
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
+            page.goto(report.as_uri())
+            page.screenshot(path=here / "pictures" / f"{name}.png")
+            print(f"docs/pictures/{name}.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
