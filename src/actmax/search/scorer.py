@@ -5,7 +5,6 @@ A method never runs the model itself, so that budget and cost are the same for a
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,19 +14,9 @@ from actmax.models.model import Model
 from actmax.models.read import Prefix, read
 from actmax.models.sites import Site
 from actmax.objectives.objective import Objective, Reading
+from actmax.search.meter import Cost as Cost
+from actmax.search.meter import Meter
 from actmax.shapes import Embeds, Scores
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a search has spent."""
-
-    forward_tokens: int = 0
-    """Positions that went forward through the model (a shared prefix counts once)."""
-    backward_tokens: int = 0
-    """Positions that a gradient was taken for."""
-    sequences_scored: int = 0
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -64,13 +53,12 @@ class Scorer:
         self.objective = objective
         self.prefix = prefix
         self._sites = objective.needs | frozenset(watch)
-        self._began = time.perf_counter()
-        self._forward = self._backward = self._scored = 0
+        self._meter = Meter()
 
     @property
     def cost(self) -> Cost:
         """What has been spent since the scorer was made."""
-        return Cost(self._forward, self._backward, self._scored, time.perf_counter() - self._began)
+        return self._meter.cost
 
     def gradient(self, embeds: Embeds) -> Gradient:
         """Score soft inputs and differentiate each row's score by its own input.
@@ -82,7 +70,7 @@ class Scorer:
         reading = self._read(leaf)
         scores = self.objective(reading)
         (slope,) = torch.autograd.grad(scores.sum(), leaf)
-        self._backward += leaf.shape[0] * leaf.shape[1]
+        self._meter.spend(backward=leaf.shape[0] * leaf.shape[1])
         acts = {site: value.detach() for site, value in reading.acts.items()}
         return Gradient(scores.detach(), slope, Reading(acts, None, reading.before))
 
@@ -93,7 +81,6 @@ class Scorer:
         return self.objective(reading), reading
 
     def _read(self, embeds: Embeds) -> Reading:
-        self._forward += embeds.shape[0] * embeds.shape[1]
-        self._scored += embeds.shape[0]
+        self._meter.spend(scored=embeds.shape[0], forward=embeds.shape[0] * embeds.shape[1])
         acts = read(self.model, self._sites, embeds=embeds, prefix=self.prefix)
         return Reading(acts, None, {} if self.prefix is None else self.prefix.acts)

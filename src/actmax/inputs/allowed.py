@@ -1,0 +1,129 @@
+"""Which tokens a search may use: a mask over the vocabulary, with a count for every reason to leave one out.
+
+1. Special and added tokens: control, not text.
+2. Rows of the embedding matrix beyond the tokenizer: no text has them.
+3. Ids that are not valid UTF-8 alone (byte fragments) or that decode to nothing.
+4. Tokens that their own text does not give again: decode → encode makes other ids of them.
+5. Under-trained ("glitch") tokens (Land & Bartolo 2024, *Fishing for Magikarp*, arXiv:2405.05417): rows that
+   training has hardly touched lie together in one clump. With the mean row taken off every row, a row of
+   kinds 1 to 3 with at least :data:`CLUMP` others at a cosine above :data:`NEAR` is a reference, and any
+   token within :data:`LIKE` of a reference is under-trained. Where no such clump is found, none are.
+
+A token is counted under the first reason that holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from actmax.errors import ActmaxError
+from actmax.models.model import Model
+
+SPECIAL, BEYOND, BYTES = "special or added", "beyond the tokenizer", "not valid UTF-8 alone"
+UNREACHABLE, GLITCH = "unreachable alone", "under-trained"
+REASONS = (SPECIAL, BEYOND, BYTES, UNREACHABLE, GLITCH)
+
+CLUMP = 3
+NEAR = 0.98
+LIKE = 0.97
+
+_ROWS = 4096
+"""Rows of the embedding matrix that are compared at once."""
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """The tokens that a search may use."""
+
+    mask: Bool[Tensor, " vocab"]
+    """One entry per row of the embedding matrix."""
+    left_out: Mapping[str, int]
+    """How many tokens each reason leaves out."""
+
+    @property
+    def ids(self) -> Int[Tensor, " allowed"]:
+        """The allowed ids, ascending."""
+        ids: Tensor = self.mask.nonzero().flatten()
+        return ids
+
+    def to_json(self) -> dict[str, Any]:
+        """The mask as a manifest records it: rules and counts."""
+        return {"allowed": int(self.mask.sum()), "of": len(self.mask), "left_out": dict(self.left_out)}
+
+
+def allowed_tokens(model: Model, *, keep: tuple[str, ...] = ()) -> Allowed:
+    """The mask for a model.
+
+    Args:
+        model: its tokenizer and embedding matrix.
+        keep: reasons (of :data:`REASONS`) that leave nothing out; rows beyond the tokenizer always are.
+
+    Raises:
+        ActmaxError: an unknown reason, or no token is left.
+    """
+    if unknown := [reason for reason in keep if reason not in REASONS]:
+        raise ActmaxError(f"{unknown[0]!r} is no reason to mask a token; use {', '.join(REASONS)}.")
+    vocab, found = model.vocab_size, _special(model)
+    beyond = torch.arange(vocab) >= len(model.tokenizer)
+    fragments, unreachable = _alone(model, ~beyond)
+    fragments &= ~found
+    kinds = {SPECIAL: found & ~beyond, BEYOND: beyond, BYTES: fragments, UNREACHABLE: unreachable}
+    if GLITCH not in keep:
+        kinds[GLITCH] = _under_trained(model, found | beyond | fragments)
+    out = torch.zeros(vocab, dtype=torch.bool)
+    counts: dict[str, int] = {}
+    for reason, mask in kinds.items():
+        fresh = mask & ~out if reason not in keep or reason == BEYOND else torch.zeros_like(out)
+        counts[reason] = int(fresh.sum())
+        out |= fresh
+    if bool(out.all()):
+        raise ActmaxError(
+            f"The vocabulary mask leaves no token of {model.name}; keep some of those it drops."
+        )
+    return Allowed(~out, counts)
+
+
+def _special(model: Model) -> Bool[Tensor, " vocab"]:
+    tokenizer: Any = model.tokenizer
+    ids = {*tokenizer.all_special_ids, *getattr(tokenizer, "added_tokens_decoder", {})}
+    mask = torch.zeros(model.vocab_size, dtype=torch.bool)
+    mask[[i for i in ids if i < model.vocab_size]] = True
+    return mask
+
+
+def _alone(
+    model: Model, real: Bool[Tensor, " vocab"]
+) -> tuple[Bool[Tensor, " vocab"], Bool[Tensor, " vocab"]]:
+    """Which ids are no text on their own, and which ones their text does not give again."""
+    tokenizer: Any = model.tokenizer
+    ids = real.nonzero().flatten().tolist()
+    texts = tokenizer.batch_decode(
+        [[i] for i in ids], skip_special_tokens=False, clean_up_tokenization_spaces=False
+    )
+    again = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    fragments, unreachable = torch.zeros_like(real), torch.zeros_like(real)
+    fragments[ids] = torch.tensor([not text or "\ufffd" in text for text in texts])
+    unreachable[ids] = torch.tensor([list(new) != [i] for new, i in zip(again, ids, strict=True)])
+    return fragments, unreachable
+
+
+@torch.no_grad()
+def _under_trained(model: Model, suspects: Bool[Tensor, " vocab"]) -> Bool[Tensor, " vocab"]:
+    rows = model.embedding.float().cpu()
+    rows = torch.nn.functional.normalize(rows - rows.mean(dim=0), dim=1)
+    few = rows[suspects]
+    near = np.zeros(len(few), dtype=np.int64)
+    most = torch.full((len(few), len(rows)), 0, dtype=torch.bool)
+    for start in range(0, len(rows), _ROWS):
+        cosine = few @ rows[start : start + _ROWS].T
+        near += (cosine > NEAR).sum(dim=1).numpy()
+        most[:, start : start + _ROWS] = cosine > LIKE
+    references = torch.from_numpy(near > CLUMP)  # (one of those near a row is the row itself)
+    return most[references].any(dim=0)

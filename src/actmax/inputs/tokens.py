@@ -1,0 +1,72 @@
+"""Sequences of token ids: which of them a text produces, and random ones to start from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from actmax.errors import ActmaxError
+from actmax.inputs.allowed import Allowed
+from actmax.inputs.frame import Frame
+from actmax.models.model import Model
+from actmax.shapes import Ids
+
+_ROUNDS = 50
+
+
+def survives(model: Model, ids: Ids, frame: Frame | None = None) -> Bool[Tensor, " batch"]:
+    """Which rows come back as they are from decode → encode.
+
+    With a frame they do so between its texts, so that what a user types is what was searched. Where the frame
+    holds special tokens, the tokenizer reads them from the text as themselves.
+    """
+    frame = frame or Frame()
+    head, tail = list(frame.text_before), list(frame.after)
+    tokenizer: Any = model.tokenizer
+    rows = [head + row + tail for row in ids.tolist()]
+    if not rows:
+        return torch.zeros(0, dtype=torch.bool)
+    texts = tokenizer.batch_decode(rows, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    again = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return torch.tensor([list(new) == old for new, old in zip(again, rows, strict=True)])
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The sequences that a search may give: what tokens, and whether a text has to produce them."""
+
+    model: Model
+    allowed: Allowed
+    frame: Frame = field(default_factory=Frame)
+    reachable: bool = True
+
+    def keep(self, ids: Ids) -> Bool[Tensor, " batch"]:
+        """Which rows hold allowed tokens alone and, where asked, survive decode → encode."""
+        good = self.allowed.mask[ids].all(dim=1)
+        if self.reachable and bool(good.any()):
+            good[good.clone()] = survives(self.model, ids[good], self.frame)
+        return good
+
+    def random(self, n: int, length: int, rng: torch.Generator) -> Ids:
+        """``[n, length]`` sequences drawn uniformly among those that may be given.
+
+        Raises:
+            ActmaxError: hardly any sequence survives decode → encode.
+        """
+        found: list[Tensor] = []
+        have = 0
+        for _ in range(_ROUNDS):
+            draws = torch.randint(len(self.allowed.ids), (max(2 * (n - have), 8), length), generator=rng)
+            ids = self.allowed.ids[draws]
+            found.append(ids[self.keep(ids)])
+            have += len(found[-1])
+            if have >= n:
+                return torch.cat(found)[:n]
+        raise ActmaxError(
+            f"Hardly any sequence of {length} tokens survives decoding and encoding with this tokenizer; "
+            "allow others with --no-reachable."
+        )

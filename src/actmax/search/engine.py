@@ -1,0 +1,345 @@
+"""Rows of token ids through the model: what is shared goes through once.
+
+1. The frame's prefix (BOS, text) is run once, to the depth that is needed, and continued from its keys and
+   values.
+2. Rows that differ from a *trunk* (rows that were run with all keys and values kept) only from some position
+   on are continued there. Rows are put together in groups by that position; each group is one batch.
+3. A trunk whose rows continue those of another trunk is continued from it in turn. Trunks are filled when
+   they are first needed, so a search that is answered from a journal runs none, and one that goes on after it
+   runs exactly what an uninterrupted search has run.
+
+The model runs as deep as the unit, or to the logits where the cross-entropy is wanted ("deep").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+from transformers import DynamicCache
+
+from actmax.models.read import Prefix, read, read_prefix
+from actmax.models.sites import LOGITS, Site
+from actmax.search.meter import Meter
+from actmax.search.text_method import TextProblem
+from actmax.shapes import Embeds, Ids, Scores
+
+_LOGITS = Site(LOGITS)
+_GROUP = 24
+"""Rows below which a group of equal beginnings joins the next."""
+_TOKENS = 4096
+"""Positions of a batch."""
+_LOGIT_BYTES = 1 << 27
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What rows gave, position by position (on the searched tokens, then the suffix)."""
+
+    values: Float[Tensor, "batch pos"]
+    readable: Bool[Tensor, "batch pos"]
+    nats: Float[Tensor, "batch token"] | None
+    """``-log p`` of each searched token; 0 for a first one that nothing precedes. Only when run deep."""
+
+
+@dataclass(frozen=True)
+class _Keeping(Prefix):
+    """A beginning that remembers the cache of what continued it."""
+
+    made: list[DynamicCache] = field(default_factory=list)
+
+    def cache(self, *given: Any, **named: Any) -> DynamicCache:
+        self.made.append(super().cache(*given, **named))
+        return self.made[-1]
+
+
+class Trunk:
+    """Rows run once, to be continued from any position."""
+
+    def __init__(
+        self,
+        rows: Ids,
+        deep: bool,
+        parent: Trunk | None = None,
+        of: Int[Tensor, " batch"] | None = None,
+        *,
+        paid: bool = False,
+    ) -> None:
+        """Rows that continue ``parent[of]``, or the frame's prefix; filled when they are first needed.
+
+        Args:
+            rows: ``[batch, token]``.
+            deep: run to the logits.
+            parent: a trunk whose rows these continue.
+            of: which of its rows each one continues.
+            paid: counted before, in the process that wrote the journal.
+        """
+        self.rows, self.deep, self.parent, self.of, self.paid = rows, deep, parent, of, paid
+        self.filled = False
+        self.prefix: Prefix | None = None
+        self.seen: Seen | None = None
+        self.logits: Float[Tensor, "batch pos vocab"] | None = None
+
+
+class Engine:
+    """Runs rows for one problem, and counts the tokens that it runs."""
+
+    def __init__(self, problem: TextProblem, meter: Meter) -> None:
+        self.problem, self.meter = problem, meter
+        self.model, self.goal = problem.model, problem.goal
+        self._roots: dict[bool, Prefix] = {}
+        self._counted: set[bool] = set()
+        self._after = torch.tensor(problem.frame.after, dtype=torch.long)
+
+    @property
+    def n_after(self) -> int:
+        """Tokens of the suffix."""
+        return len(self._after)
+
+    def root(self, deep: bool) -> Prefix:
+        """The frame's prefix, run once per depth."""
+        if deep not in self._roots:
+            before = torch.tensor([self.problem.frame.before], dtype=torch.long, device=self.model.device)
+            sites = self._sites(deep)
+            if before.shape[1]:
+                self._roots[deep] = read_prefix(self.model, sites, before)
+            else:
+                self._roots[deep] = Prefix(before, sites, (), {})
+        return self._roots[deep]
+
+    def count_root(self, deep: bool, *, paid: bool) -> None:
+        """Count the frame's prefix once per depth (not again where a resumed search has it counted)."""
+        if deep not in self._counted:
+            self._counted.add(deep)
+            if not paid:
+                self.meter.spend(forward=len(self.problem.frame.before))
+
+    def first_logits(self, deep: bool) -> Float[Tensor, "one vocab"] | None:
+        """What the model expects after the frame's prefix; None where there is no prefix."""
+        acts = self.root(deep).acts.get(_LOGITS)
+        return None if acts is None or not deep else acts[:, -1]
+
+    def chunk(self, width: int, deep: bool) -> int:
+        """Rows of ``width`` positions that go through at once."""
+        most = _TOKENS
+        if deep:
+            most = min(most, _LOGIT_BYTES // (4 * self.model.vocab_size))
+        return max(1, most // max(1, width))
+
+    def see(self, rows: Ids, deep: bool, trunk: Trunk | None = None, of: Tensor | None = None) -> Seen:
+        """Run rows ``[batch, token]`` without a graph, from ``trunk[of]`` where that is given."""
+        if trunk is None or of is None or not len(rows):
+            starts = torch.zeros(len(rows), dtype=torch.long)
+        else:
+            self.fill(trunk)
+            starts = common(rows, trunk.rows[of])
+        pieces: list[tuple[Tensor, Seen]] = []
+        for at in self._groups(starts, rows.shape[1], deep):
+            start = int(starts[at].min())
+            pieces.append(
+                (
+                    at,
+                    self._run(
+                        rows[at], start, deep, trunk if start else None, None if of is None else of[at]
+                    ),
+                )
+            )
+        return _gather(pieces, len(rows))
+
+    def cost(self, rows: Ids, trunk: Trunk | None = None, of: Tensor | None = None) -> int:
+        """An upper bound of the positions that :meth:`see` will run."""
+        return len(rows) * (rows.shape[1] + self.n_after) + (0 if trunk is None else trunk.rows.numel())
+
+    @torch.no_grad()
+    def fill(self, trunk: Trunk) -> None:
+        """Run a trunk, and what it continues, if that has not been done."""
+        if trunk.filled:
+            return
+        parent = trunk.parent
+        start = 0
+        if parent is not None:
+            self.fill(parent)
+            start = parent.rows.shape[1]
+        parts: list[tuple[Prefix, Seen, Tensor | None]] = []
+        size = self.chunk(trunk.rows.shape[1] - start, trunk.deep)
+        for at in torch.arange(len(trunk.rows)).split(size):
+            of = None if trunk.of is None else trunk.of[at]
+            parts.append(self._extend(trunk.rows[at], start, trunk.deep, parent, of))
+        trunk.prefix = _joined([part[0] for part in parts])
+        trunk.seen = _gather(
+            [(i, part[1]) for i, part in zip(torch.arange(len(trunk.rows)).split(size), parts, strict=True)],
+            len(trunk.rows),
+        )
+        if trunk.deep:
+            trunk.logits = torch.cat([part[2] for part in parts if part[2] is not None])
+        if not trunk.paid:
+            self.meter.spend(forward=len(trunk.rows) * (trunk.rows.shape[1] - start))
+        trunk.filled, trunk.parent, trunk.of = True, None, None
+
+    def gradient(
+        self, embeds: Embeds, ids: Ids | None, deep: bool
+    ) -> tuple[Embeds, Seen, Float[Tensor, "batch token vocab"] | None]:
+        """Run embeddings of the searched tokens with a graph.
+
+        Returns:
+            the leaf ``[batch, token, d_model]``, what was seen, and the log-probabilities of every next token
+            at the searched tokens' own places (of the token itself, given what precedes it).
+        """
+        leaf = embeds.detach().to(self.model.device).requires_grad_()
+        tail = self.model.embedding[self._after.to(self.model.device)].expand(len(leaf), -1, -1)
+        root = self.root(deep)
+        acts = read(self.model, self._sites(deep), embeds=torch.cat([leaf, tail], dim=1), prefix=root)
+        values = self.goal.values(acts)
+        readable = self.goal.readable(acts, root.ids.shape[1])
+        self.meter.spend(forward=values.numel(), backward=values.numel())
+        logps = nats = None
+        if deep:
+            n = leaf.shape[1]
+            first = self.first_logits(deep)
+            before = acts[_LOGITS][:, : n - 1]
+            head = (
+                torch.zeros_like(acts[_LOGITS][:, :1])
+                if first is None
+                else first[:, None].expand(len(leaf), 1, -1)
+            )
+            logps = torch.cat([head, before], dim=1).float().log_softmax(dim=-1)
+            if first is None:
+                logps = torch.cat([torch.zeros_like(logps[:, :1]), logps[:, 1:]], dim=1)
+            if ids is not None:
+                nats = -logps.gather(2, ids.to(logps.device)[..., None])[..., 0]
+        return leaf, Seen(values.float(), readable, nats), logps
+
+    def mean_nats(self, nats: Float[Tensor, "batch token"]) -> Scores:
+        """Nats per token over those tokens that something precedes."""
+        predicted = nats.shape[1] - (0 if self.problem.frame.before else 1)
+        return nats.double().sum(dim=1) / max(predicted, 1)
+
+    def _sites(self, deep: bool) -> frozenset[Site]:
+        return self.goal.sites | ({_LOGITS} if deep else frozenset())
+
+    def _groups(self, starts: Int[Tensor, " batch"], length: int, deep: bool) -> list[Tensor]:
+        """Row numbers that go through together: of about equal start, and not too many."""
+        order = starts.argsort(descending=True, stable=True)
+        groups: list[list[int]] = [[]]
+        for row in order.tolist():
+            last = groups[-1]
+            if len(last) >= _GROUP and int(starts[row]) < int(starts[last[-1]]):
+                groups.append([])
+            groups[-1].append(row)
+        found: list[Tensor] = []
+        for group in groups:
+            if group:
+                at = torch.tensor(group).sort().values
+                width = length - int(starts[at].min()) + self.n_after
+                found += at.split(self.chunk(width, deep))
+        return found
+
+    @torch.no_grad()
+    def _run(self, rows: Ids, start: int, deep: bool, trunk: Trunk | None, of: Tensor | None) -> Seen:
+        tail = self._after.expand(len(rows), -1)
+        seen, _ = self._read(
+            torch.cat([rows[:, start:], tail], dim=1), rows.shape[1] - start, start, deep, trunk, of
+        )
+        return seen
+
+    def _extend(
+        self, rows: Ids, start: int, deep: bool, parent: Trunk | None, of: Tensor | None
+    ) -> tuple[Prefix, Seen, Tensor | None]:
+        """Run rows from ``start`` on and keep keys, values and logits (no suffix)."""
+        keeping = self._beginning(start, deep, parent, of, len(rows))
+        seen, logits = self._read(
+            rows[:, start:], rows.shape[1] - start, start, deep, parent, of, keeping, count=False
+        )
+        layers: list[Any] = keeping.made[-1].layers
+        pairs = tuple(
+            (layer.keys, layer.values) for layer in layers if getattr(layer, "keys", None) is not None
+        )
+        past = keeping.ids.shape[1] + rows.shape[1] - start
+        ids = torch.zeros(1, past, dtype=torch.long)
+        if deep and start and parent is not None and parent.logits is not None and of is not None:
+            assert logits is not None  # noqa: S101 - deep
+            logits = torch.cat([parent.logits[of][:, :start], logits], dim=1)
+        return Prefix(ids, keeping.sites, pairs, {}), seen, logits
+
+    def _beginning(
+        self, start: int, deep: bool, trunk: Trunk | None, of: Tensor | None, batch: int
+    ) -> _Keeping:
+        if trunk is None or trunk.prefix is None or of is None or start == 0:
+            root = self.root(deep)
+            return _Keeping(root.ids, root.sites, root.keys_values, root.acts)
+        past = len(self.problem.frame.before) + start
+        pairs = tuple((k[of][:, :, :past], v[of][:, :, :past]) for k, v in trunk.prefix.keys_values)
+        return _Keeping(torch.zeros(1, past, dtype=torch.long), trunk.prefix.sites, pairs, {})
+
+    def _read(
+        self,
+        ids: Ids,
+        tokens: int,
+        start: int,
+        deep: bool,
+        trunk: Trunk | None,
+        of: Tensor | None,
+        keeping: Prefix | None = None,
+        count: bool = True,
+    ) -> tuple[Seen, Tensor | None]:
+        """Run ``ids`` (``tokens`` searched ones, perhaps the suffix) after ``start`` tokens of a trunk."""
+        device = self.model.device
+        keeping = keeping or self._beginning(start, deep, trunk, of, len(ids))
+        acts = read(self.model, self._sites(deep), ids=ids.to(device), prefix=keeping)
+        values = self.goal.values(acts).float()
+        readable = self.goal.readable(acts, len(self.problem.frame.before) + start)
+        if count:
+            self.meter.spend(forward=ids.numel())
+        logits = acts.get(_LOGITS)
+        nats = None
+        shared = trunk if start else None
+        if deep and logits is not None:
+            first: Tensor | None = self.first_logits(deep)
+            if shared is not None and shared.logits is not None and of is not None:
+                first = shared.logits[of, start - 1]
+            nats = _nats(logits, ids[:, :tokens].to(device), first)
+        if shared is not None and shared.seen is not None and of is not None:
+            values = torch.cat([shared.seen.values[of][:, :start], values], dim=1)
+            readable = torch.cat([shared.seen.readable[of][:, :start], readable], dim=1)
+            if nats is not None and shared.seen.nats is not None:
+                nats = torch.cat([shared.seen.nats[of][:, :start], nats], dim=1)
+        return Seen(values, readable, nats), logits
+
+
+def common(rows: Ids, others: Ids) -> Int[Tensor, " batch"]:
+    """How many first tokens each row shares with another; the last of its own always goes through again."""
+    n = min(rows.shape[1], others.shape[1])
+    equal: Tensor = (rows[:, :n] == others[:, :n]).long().cumprod(dim=1).sum(dim=1)
+    return equal.clamp_max(rows.shape[1] - 1)
+
+
+def _nats(logits: Tensor, ids: Ids, first: Tensor | None) -> Float[Tensor, "batch token"]:
+    n = ids.shape[1]
+    later = functional.cross_entropy(logits[:, : n - 1].float().transpose(1, 2), ids[:, 1:], reduction="none")
+    if first is None:
+        return torch.cat([torch.zeros_like(logits[:, :1, 0]).float(), later], dim=1)
+    start = functional.cross_entropy(first.float().expand(len(ids), -1), ids[:, 0], reduction="none")
+    return torch.cat([start[:, None], later], dim=1)
+
+
+def _gather(pieces: list[tuple[Tensor, Seen]], rows: int) -> Seen:
+    """Groups put back into the order of the rows."""
+    order = torch.cat([at for at, _ in pieces]).argsort()
+    seen = [piece for _, piece in pieces]
+    deep = [piece.nats for piece in seen if piece.nats is not None]
+    assert len(order) == rows  # noqa: S101
+    return Seen(
+        torch.cat([piece.values for piece in seen])[order],
+        torch.cat([piece.readable for piece in seen])[order],
+        torch.cat(deep)[order] if len(deep) == len(seen) else None,
+    )
+
+
+def _joined(parts: list[Prefix]) -> Prefix:
+    pairs = zip(*(part.keys_values for part in parts), strict=True)
+    joined = tuple((torch.cat([k for k, _ in pair]), torch.cat([v for _, v in pair])) for pair in pairs)
+    return replace(parts[0], keys_values=joined)

@@ -1,0 +1,176 @@
+"""A search's checkpoint: every answer that its scorer gave, appended to one file.
+
+A method is deterministic in its seed and in what the scorer answers, so a search that was killed goes on by
+starting again and being answered from the journal until it ends; from there the model answers.
+
+1. The file begins with a record that says whose search it is (model, unit, settings, seed).
+2. Each answer is one record, written with one call: a magic word, two lengths, a JSON header, the raw bytes
+   of its arrays, and a checksum over all of it. Nothing is pickled.
+3. A record that was cut short (the process was killed while writing) is recognised by its checksum and
+   dropped with everything after it.
+4. A record names a digest of its question. Another question than the recorded one means another search:
+   refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from actmax.errors import ActmaxError
+from actmax.fetch.cache import os_reason
+from actmax.search.meter import Cost
+
+NAME = "search.journal"
+"""The file in the output directory."""
+SCHEMA = "actmax.journal/1"
+
+_MAGIC = b"AMJ1"
+_LENGTHS = struct.Struct("<IQ")
+_CHECK = 16
+
+
+class Journal:
+    """Answers on disk: first those that are there are read back, then new ones are appended."""
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        """Open or begin a journal.
+
+        Raises:
+            ActmaxError: the file is another search's, or cannot be written to.
+        """
+        self._path = path
+        self._where = 0
+        self._ahead: tuple[dict[str, Any], dict[str, Tensor], int] | None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise ActmaxError(f"Opening the journal failed: {os_reason(error, path)}") from error
+        self._records = _read(path)
+        first = next(self._records, None)
+        mine = json.loads(json.dumps({"schema": SCHEMA, **identity}))
+        if first is None:
+            os.ftruncate(self._file, 0)
+            self._append(mine, {})
+            self._ahead = None
+        else:
+            self._where = first[2]
+            _check(first[0], mine, path)
+            self._look_ahead()
+
+    @property
+    def replaying(self) -> bool:
+        """Whether the next answer comes from the file."""
+        return self._ahead is not None
+
+    def _look_ahead(self) -> None:
+        self._ahead = next(self._records, None)
+        if self._ahead is None:
+            os.ftruncate(self._file, self._where)
+
+    def next(self, question: str) -> tuple[Mapping[str, Tensor], Cost, bool] | None:
+        """The recorded answer to a question, the cost up to it, whether the budget cut it; None at the end.
+
+        Raises:
+            ActmaxError: the recorded question is another.
+        """
+        if self._ahead is None:
+            return None
+        header, arrays, self._where = self._ahead
+        if header["question"] != question:
+            folder = str(self._path.parent)
+            raise ActmaxError(
+                f"The journal in {folder!r} was written by a search that went another way (another version "
+                "of actmax or of its libraries); start again with another --out."
+            )
+        self._look_ahead()
+        return arrays, Cost(**header["cost"]), bool(header["cut"])
+
+    def add(self, question: str, answer: Mapping[str, Tensor], cost: Cost, *, cut: bool = False) -> None:
+        """Append an answer."""
+        told = {name: getattr(cost, name) for name in Cost.__dataclass_fields__}
+        self._append({"question": question, "cost": told, "cut": cut}, answer)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _append(self, header: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> None:
+        plain = {name: value.detach().cpu().contiguous().numpy() for name, value in arrays.items()}
+        shapes = {name: [str(value.dtype), list(value.shape)] for name, value in plain.items()}
+        head = json.dumps({**header, "arrays": shapes}).encode()
+        body = b"".join(value.tobytes() for value in plain.values())
+        record = _MAGIC + _LENGTHS.pack(len(head), len(body)) + head + body
+        record += hashlib.sha256(record).digest()[:_CHECK]
+        try:
+            os.lseek(self._file, self._where, os.SEEK_SET)
+            written = os.write(self._file, record)
+        except OSError as error:
+            raise ActmaxError(f"Writing the journal failed: {os_reason(error, self._path)}") from error
+        if written < len(record):
+            raise ActmaxError(f"No space is left for the journal {str(self._path)!r}; free some and resume.")
+        self._where += len(record)
+
+
+def question_of(kind: str, *parts: Tensor | float | int | str | None) -> str:
+    """A digest of a call: its name, numbers and tensors."""
+    digest = hashlib.sha256(kind.encode())
+    for part in parts:
+        if isinstance(part, Tensor):
+            plain = part.detach().cpu().contiguous()
+            digest.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
+            digest.update(plain.numpy().tobytes())
+        else:
+            digest.update(repr(part).encode())
+    return f"{kind}:{digest.hexdigest()[:24]}"
+
+
+def _read(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Tensor], int]]:
+    """Whole records from the beginning, each with the place in the file where it ends."""
+    end = 0
+    with path.open("rb") as file:
+        while True:
+            start = file.read(len(_MAGIC) + _LENGTHS.size)
+            if len(start) < len(_MAGIC) + _LENGTHS.size or not start.startswith(_MAGIC):
+                return
+            n_head, n_body = _LENGTHS.unpack(start[len(_MAGIC) :])
+            if n_head + n_body > path.stat().st_size - end:
+                return
+            content = file.read(n_head + n_body)
+            check = file.read(_CHECK)
+            if hashlib.sha256(start + content).digest()[:_CHECK] != check:
+                return
+            end += len(start) + len(content) + len(check)
+            header = json.loads(content[:n_head])
+            yield header, _arrays(header.pop("arrays"), content[n_head:]), end
+
+
+def _arrays(shapes: Mapping[str, Any], body: bytes) -> dict[str, Tensor]:
+    arrays: dict[str, Tensor] = {}
+    at = 0
+    for name, (kind, shape) in shapes.items():
+        dtype = np.dtype(kind)
+        count = int(np.prod(shape, dtype=np.int64))
+        value = np.frombuffer(body, dtype, count, at).reshape(shape).copy()
+        arrays[name] = torch.from_numpy(value)
+        at += value.nbytes
+    return arrays
+
+
+def _check(found: Mapping[str, Any], mine: Mapping[str, Any], path: Path) -> None:
+    for name in mine:
+        if found.get(name) != mine[name]:
+            raise ActmaxError(
+                f"The journal in {str(path.parent)!r} was written with {name.replace('_', ' ')} "
+                f"{found.get(name)!r} and not {mine[name]!r}; resume with the same, or give another --out."
+            )

@@ -1,0 +1,36 @@
+"""Random search: the control that every other method has to beat.
+
+1. Draw sequences uniformly from the allowed tokens, among those that may be given (reachable ones where
+   asked).
+2. Score them. Keep the best.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from actmax.search.text_method import Steps, TextProblem, TextStep
+from actmax.search.text_scorer import TextScorer
+
+
+@dataclass(frozen=True)
+class Random:
+    """Uniform draws."""
+
+    name: ClassVar[str] = "random"
+
+    batch: int = 128
+    """Sequences drawn at once."""
+
+    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+        """Draw until the budget ends; this never converges."""
+        index = 0
+        while True:
+            ids = problem.tokens.random(self.batch, problem.length, rng)
+            scored = scorer.ids(ids)
+            top = int(scored.scores.argmax())
+            yield TextStep(index, (tuple(ids[top].tolist()),), (float(scored.scores[top]),))
+            index += 1
