@@ -24,7 +24,7 @@ from transformers import DynamicCache
 from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.sites import EMBED, LOGITS, Site, tap
-from actmax.models.taps import Edit, attach
+from actmax.models.taps import Edit, attach, carry_on
 from actmax.shapes import Acts, Embeds, Ids
 
 
@@ -46,7 +46,7 @@ class Prefix:
 
     def cache(self, model: Model, batch: int) -> DynamicCache:
         """A fresh cache for ``batch`` continuations (the model appends to it)."""
-        cache = DynamicCache(config=model.net.config.get_text_config())
+        cache = _cache()
         for layer, (keys, values) in enumerate(self.keys_values):
             cache.update(keys.expand(batch, -1, -1, -1), values.expand(batch, -1, -1, -1), layer)
         return cache
@@ -92,12 +92,21 @@ def read_prefix(model: Model, sites: Iterable[Site], ids: Ids) -> Prefix:
     """Run a shared beginning ``[1, pos]`` once, to the depth of ``sites``, without a graph."""
     wanted = frozenset(sites)
     _check_length(model, ids.shape[1], 0)
-    cache = DynamicCache(config=model.net.config.get_text_config())
+    cache = _cache()
     with torch.no_grad():
         acts = _run(model, wanted, ids, None, cache, {})
     layers: list[Any] = cache.layers  # of which those beyond the deepest site stayed empty
     pairs = tuple((layer.keys, layer.values) for layer in layers if getattr(layer, "keys", None) is not None)
     return Prefix(ids, wanted, pairs, acts)
+
+
+def _cache() -> DynamicCache:
+    """One that keeps every position.
+
+    A cache that knows of sliding windows drops the keys outside of them, and a prefix would lose count of its
+    positions; the model's own mask keeps to the windows either way.
+    """
+    return DynamicCache()
 
 
 def _check_length(model: Model, length: int, past: int) -> None:
@@ -137,9 +146,18 @@ def _run(
 
         stack.callback(attach(model, tap(model, site), (batch, length), see, edits.get(site)).remove)
 
+    def carry(site: Site, edit: Edit) -> Edit:
+        if site.kind != "hook_resid_mid":
+            return edit
+        carried, after = carry_on(edit)
+        block = tap(model, Site(f"blocks.{site.layer}.hook_resid_post", site.layer))
+        stack.callback(attach(model, block, (batch, length), lambda value: None, after).remove)
+        return carried
+
     with ExitStack() as stack:
         if not hooked and logits not in sites:
             return {site: found[site] for site in sites}
+        edits = {site: carry(site, edit) for site, edit in edits.items()}
         for site in hooked:
             sink(site)
         runner = model.net if logits in sites else model.net.base_model
@@ -151,5 +169,5 @@ def _run(
             pass
         else:
             if logits in sites:
-                found[logits] = output.logits
+                found[logits] = edits[logits](output.logits) if logits in edits else output.logits
     return {site: found[site] for site in sites}

@@ -238,6 +238,8 @@ def _direction(model: Model, site: Site, where: str) -> Float[Tensor, " width"]:
     try:
         with safe_open(path, framework="pt") as file:
             keys = list(file.keys())
+            if not keys:
+                raise ActmaxError(f"{path} holds no tensor; a direction is one of a file's tensors.")
             if not key and len(keys) != 1:
                 raise ActmaxError(f"{path} holds {len(keys)} tensors; name one of them: @{path}#{keys[0]}.")
             if key and key not in keys:

@@ -52,6 +52,22 @@ def attach(
     return module.register_forward_hook(_after(visit, edit is not None))
 
 
+def carry_on(edit: Edit) -> tuple[Edit, Edit]:
+    """An edit between attention and MLP as two: of what the MLP reads, and of the block's output.
+
+    ``hook_resid_mid`` is read where it enters the MLP's branch, but the skip connection has left before: what
+    was added to the stream has to be added again where the two meet.
+    """
+    added: list[Acts] = []
+
+    def entering(value: Acts) -> Acts:
+        edited = edit(value)
+        added.append(edited - value)
+        return edited
+
+    return entering, lambda value: value + added.pop()
+
+
 def _before(visit: Callable[[Tensor], Tensor]) -> Callable[..., Any]:
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if args:

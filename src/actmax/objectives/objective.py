@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
+from jaxtyping import Float
+from torch import Tensor
+
 from actmax.models.sites import Site
 from actmax.shapes import Acts, Ids, Scores
 
@@ -26,7 +29,7 @@ class Reading:
     """Values at the positions after the prefix."""
     ids: Ids | None = None
     """The tokens at those positions, where the input is tokens."""
-    before: Mapping[Site, Acts] = field(default_factory=dict)
+    before: Mapping[Site, Float[Tensor, "1 before _"]] = field(default_factory=dict)
     """Values on the shared prefix ``[1, pos, width]``, where there is one."""
 
 

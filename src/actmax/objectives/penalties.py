@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,9 @@ from actmax.models.model import Model
 from actmax.models.sites import EMBED, LOGITS, Site
 from actmax.objectives.objective import Objective, Reading
 from actmax.shapes import Acts, Ids, Scores
+
+First: TypeAlias = Float[Tensor, "1 before width"]
+"""The logits on a shared prefix."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class CrossEntropy:
         return "nats per token"
 
 
-def nats_per_token(logits: Acts, ids: Ids, before: Acts | None = None) -> Scores:
+def nats_per_token(logits: Acts, ids: Ids, before: First | None = None) -> Scores:
     """Mean of ``-log p(token | what precedes it)``, in nats.
 
     Args:
@@ -85,7 +89,7 @@ def nats_per_token(logits: Acts, ids: Ids, before: Acts | None = None) -> Scores
     return losses.mean(dim=1) if losses.shape[1] else losses.sum(dim=1)
 
 
-def token_nats(logits: Acts, ids: Ids, before: Acts | None = None) -> Float[Tensor, "batch predicted"]:
+def token_nats(logits: Acts, ids: Ids, before: First | None = None) -> Float[Tensor, "batch predicted"]:
     """``-log p`` of each token that has a predecessor; arguments as for :func:`nats_per_token`."""
     predictions, targets = logits[:, :-1], ids[:, 1:]
     if before is not None:
