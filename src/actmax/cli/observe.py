@@ -227,12 +227,12 @@ def _show_unit(unit: UnitObservation, screen: Console) -> None:
     table.add_column("activation", justify="right", no_wrap=True)
     table.add_column("text", no_wrap=True, overflow="ellipsis", ratio=1)
     for example in unit.top[:_LINES]:
-        table.add_row(number(example.activation), _line(example))
+        table.add_row(number(example.activation), _line(example, plain=not screen.is_terminal))
     if unit.bottom:
         table.add_section()
         table.add_row("…", "")
         for example in reversed(unit.bottom[: _LINES // 2]):
-            table.add_row(number(example.activation), _line(example))
+            table.add_row(number(example.activation), _line(example, plain=not screen.is_terminal))
     screen.print(table)
     _show_winners(unit, screen)
 
@@ -252,14 +252,14 @@ def _show_winners(unit: UnitObservation, screen: Console) -> None:
         screen.print(line)
 
 
-def _line(example: Example) -> Text:
-    """One example on one line, the token in reverse."""
+def _line(example: Example, *, plain: bool) -> Text:
+    """One example on one line, the token in reverse, or between marks where there are no colours."""
     from rich.text import Text
 
     from actmax.report.tokens import legible, visible
 
     before, after = example.text_before[-_BEFORE:], example.text_after[:_AFTER]
     line = Text(legible(before).rjust(_BEFORE)[-_BEFORE:])
-    line.append(visible(example.token), style="reverse")
+    line.append(f"‹{visible(example.token)}›" if plain else visible(example.token), style="reverse")
     line.append(legible(after))
     return line

@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import Literal, TypeAlias, cast, get_args
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from actmax.errors import ActmaxError
@@ -47,7 +49,7 @@ def bos_id(tokenizer: PreTrainedTokenizerBase, policy: BosPolicy = "auto") -> in
     return None if found is None else int(found)
 
 
-def with_bos(ids: Ids, bos: int | None) -> Ids:
+def with_bos(ids: Ids, bos: int | None) -> Int[Tensor, "batch longer"]:
     """``[batch, pos]`` with BOS in front of every row: ``[batch, pos + 1]``.
 
     Unchanged where ``bos`` is None, or where every row begins with it already: it is never added twice.

@@ -218,13 +218,13 @@ def check_text(name: str, head: bytes) -> None:
     """Refuse what is not UTF-8 text by its first bytes; single NUL or broken bytes are text's own trouble.
 
     Raises:
-        ActmaxError: UTF-16, or more than a tenth of it are control characters or no UTF-8.
+        ActmaxError: UTF-16, or a tenth of it (and more than four) are control characters or no UTF-8.
     """
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ActmaxError(f"{name!r} is UTF-16; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8).")
     text = head.decode("utf-8", errors="replace")
     odd = sum(c == "\ufffd" or (ord(c) < 32 and c not in "\t\n\v\f\r\x1b") for c in text)
-    if odd * 10 > len(text):
+    if (odd - 4) * 10 > len(text):
         raise ActmaxError(
             f"{name!r} is not UTF-8 text; give a text file, or {', '.join(KINDS[1:])} with that ending."
         )

@@ -3,9 +3,9 @@
 ``MODEL/LAYER-SET/`` holds ``model.jsonl``, ``release.jsonl``, ``sourceset.jsonl``, ``source.jsonl``, and
 under ``features/`` and ``activations/`` one ``batch-0.jsonl.gz`` each. Field names are those of the
 importer's tables (``Model``, ``SourceRelease``, ``SourceSet``, ``Source``, ``Neuron`` and ``Activation`` in
-Neuronpedia's Prisma schema). A source is one site, as a source's features share their index space; its set is named after
-the site's kind. What an observation does not know (logits, alignment with neurons) is empty, as the importer
-allows.
+Neuronpedia's Prisma schema). A source is one site, as a source's features share their index space; its set is
+named after the site's kind. What an observation does not know (logits, alignment with neurons) is empty, as
+the importer allows.
 
 Positions that are left out (sinks, position 0) have the value 0 there: the layout has no way to say it.
 """

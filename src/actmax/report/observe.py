@@ -5,7 +5,7 @@ This module is the renderer of ``actmax.observe/1`` (see :mod:`actmax.results.re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
@@ -59,11 +59,14 @@ class Part:
 
 def page(result: ObserveResult) -> str:
     """The whole of ``report.html``: with fewer examples where there would be more than fit into 2 MB."""
+    one = replace(result, units=result.units[:1])
     for size in _SIZES:
+        if len(result.units) > 1 and len(_page(one, size).encode()) * len(result.units) > 1.5 * MOST_BYTES:
+            continue
         text = _page(result, size)
         if len(text.encode()) < MOST_BYTES:
-            break
-    return text
+            return text
+    return _page(result, _SIZES[-1])
 
 
 def summary(result: ObserveResult) -> str:
