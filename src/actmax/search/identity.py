@@ -14,7 +14,7 @@ from actmax.search.text_method import TextMethod, TextProblem
 
 
 def identity_of(
-    method: TextMethod, problem: TextProblem, budget: Budget, seed: int, restarts: int
+    method: TextMethod, problem: TextProblem, budget: Budget, seed: int, restarts: int | None
 ) -> dict[str, Any]:
     """Name to value, in the order in which a difference is reported."""
     goal: Any = problem.goal

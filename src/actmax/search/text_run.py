@@ -1,7 +1,8 @@
 """Running a token method: budget, restarts, interruption, and the truth about what was found.
 
-1. Restart k draws from its own stream ``(seed, k)`` and may spend the budget up to its share; what an earlier
-   one has left over (it converged) is the next one's.
+1. Restart k draws from its own stream ``(seed, k)``. With a number of restarts it may spend the budget up to
+   its share, and what an earlier one has left over (it converged) is the next one's; without, a method that
+   has converged begins again until the budget is spent.
 2. A restart ends by the budget, by converging, or by the user (Ctrl-C); which, is reported.
 3. The best sequences and the frontier are run again, alone; the order and the numbers are those.
 """
@@ -22,6 +23,7 @@ from actmax.search.text_method import TextMethod, TextProblem, TextStep
 from actmax.search.text_scorer import TextScorer
 
 SPENT, STOPPED = "the budget is spent", "stopped by the user"
+MOST_RESTARTS = 10_000
 _RERUN = 16
 """The best of each restart that are run again alone."""
 
@@ -68,7 +70,7 @@ def run_text(
     budget: Budget,
     *,
     seed: int = 0,
-    restarts: int = 1,
+    restarts: int | None = None,
     resume: Path | None = None,
     on_step: Callable[[int, TextStep, TextScorer], None] | None = None,
 ) -> TextOutcome:
@@ -79,7 +81,8 @@ def run_text(
         problem: what is searched for.
         budget: at least one limit, or a method that ends by itself.
         seed: of all draws.
-        restarts: independent searches that share the budget.
+        restarts: independent searches, each with its share of the budget; None begins another one whenever a
+            method has converged and budget is left.
         resume: the directory of a journal: begun there, or continued where there is one.
         on_step: told of every step, for progress: restart, step, scorer.
 
@@ -90,13 +93,20 @@ def run_text(
     journal = None if path is None else Journal(path, identity_of(method, problem, budget, seed, restarts))
     scorer = TextScorer(problem, budget, journal=journal)
     ended: list[tuple[Archive, int, str]] = []
+    limitless = budget == Budget()
     try:
-        for restart in range(restarts):
+        for restart in range(MOST_RESTARTS if restarts is None else restarts):
             scorer.archive = Archive(problem)
-            scorer.meter.allot((restart + 1) / restarts)
+            if restarts is not None:
+                scorer.meter.allot((restart + 1) / restarts)
+            spent = scorer.cost
             steps, why = _search(method, scorer, restart, seed, on_step)
             ended.append((scorer.archive, steps, why))
-            if why == STOPPED:
+            if why == STOPPED or getattr(method, "repeats", False):
+                break
+            if restarts is None and (
+                why == SPENT or limitless or scorer.cost.forward_tokens == spent.forward_tokens
+            ):
                 break
     finally:
         if journal is not None:

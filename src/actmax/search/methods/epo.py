@@ -1,0 +1,105 @@
+"""EPO: evolutionary prompt optimisation over a range of fluency penalties.
+
+Thompson et al. 2024, "Fluent dreaming for language models", arXiv:2402.01702.
+
+1. ``population`` members start as random sequences. Member i has the penalty X_i, from ``penalty_min`` to
+   ``penalty_max`` in equal ratios, in units of activation per nat; its loss is ``-activation + X_i · nats``.
+2. Each member's one-hot gradient of its own loss (the cross-entropy's through the token as a target, too)
+   proposes ``top_k`` tokens at every position.
+3. Each member has ``children``, each with one token replaced: position and proposal drawn uniformly.
+4. Of all members and children the one with the least loss under X_i becomes member i, so a penalty stays with
+   its member. A member that is kept keeps its gradient where it was taken under the same penalty.
+5. Every ``restart_every`` steps one penalty is drawn between ``restart_nats / restart_spread`` and
+   ``restart_nats · restart_spread``, and the best under *that* penalty becomes every member.
+
+The result includes the Pareto frontier of everything that was scored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from actmax.search.proposals import substituted
+from actmax.search.text_method import Steps, TextProblem, TextStep
+from actmax.search.text_scorer import Proposals, Scored, TextScorer
+from actmax.shapes import Ids, Scores
+
+
+@dataclass(frozen=True)
+class EPO:
+    """A population over fluency penalties."""
+
+    name: ClassVar[str] = "epo"
+
+    population: int = 8
+    """Members."""
+    children: int = 32
+    """Of each member a step."""
+    top_k: int = 512
+    """Proposals at a position."""
+    penalty_min: float = 0.1
+    """Of the least fluent member, in activation per nat."""
+    penalty_max: float = 10.0
+    """Of the most fluent member."""
+    restart_every: int = 50
+    """Steps between restarts of the population."""
+    restart_nats: float = 2.0
+    """Middle of the penalties that a restart draws from."""
+    restart_spread: float = 3.0
+    """Factor to either side."""
+
+    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+        """Evolve; this never converges."""
+        sign = problem.goal.sign
+        low, high = torch.tensor([self.penalty_min, self.penalty_max], dtype=torch.float64).log()
+        penalties = torch.linspace(float(low), float(high), self.population, dtype=torch.float64).exp()
+        ids = problem.tokens.random(self.population, problem.length, rng)
+        proposals = scorer.proposals(ids, self.top_k, fluency=penalties)
+        index = 0
+        while True:
+            yield TextStep(index, tuple(map(tuple, ids.tolist())), tuple(proposals.scored.scores.tolist()))
+            index += 1
+            rows, of = substituted(problem, ids, proposals.tokens, self.children, rng)
+            scored = scorer.ids(rows, nats=True, base=ids, of=of)
+            everyone = torch.cat([ids, rows])
+            activation, nats = _joined(proposals.scored, scored)
+            gain = (sign * activation).nan_to_num(-torch.inf)
+            keep = (gain[None] - penalties[:, None] * nats[None]).argmax(dim=1)
+            if index % self.restart_every == 0:
+                spread = self.restart_spread
+                drawn = 1 / spread + (spread - 1 / spread) * float(torch.rand(1, generator=rng))
+                keep[:] = (gain - self.restart_nats * drawn * nats).argmax()
+            ids, proposals = self._next(scorer, everyone, keep, proposals, penalties)
+
+    def _next(
+        self, scorer: TextScorer, everyone: Ids, keep: torch.Tensor, old: Proposals, penalties: Scores
+    ) -> tuple[Ids, Proposals]:
+        """The new members with their proposals, taken anew where a slot has a new member."""
+        changed = (keep != torch.arange(self.population)).nonzero().flatten()
+        ids = everyone[keep]
+        if not len(changed):
+            return ids, old
+        new = scorer.proposals(ids[changed], self.top_k, fluency=penalties[changed])
+
+        def put(before: torch.Tensor, now: torch.Tensor) -> torch.Tensor:
+            merged = before.clone()
+            merged[changed] = now
+            return merged
+
+        assert old.scored.nats is not None  # noqa: S101 - asked with a penalty
+        assert new.scored.nats is not None  # noqa: S101
+        scored = Scored(
+            put(old.scored.scores, new.scored.scores),
+            put(old.scored.activation, new.scored.activation),
+            put(old.scored.nats, new.scored.nats),
+        )
+        return ids, Proposals(scored, put(old.tokens, new.tokens), put(old.gains, new.gains))
+
+
+def _joined(one: Scored, other: Scored) -> tuple[Scores, Scores]:
+    assert one.nats is not None  # noqa: S101 - asked for
+    assert other.nats is not None  # noqa: S101
+    return torch.cat([one.activation, other.activation]), torch.cat([one.nats, other.nats])

@@ -1,0 +1,63 @@
+"""PEZ: gradients at the projection, steps in the continuous space.
+
+Wen et al. 2023, "Hard Prompts Made Easy: Gradient-Based Discrete Optimization for Prompt Tuning and
+Discovery",
+arXiv:2302.03668.
+
+1. Vectors P start as the embeddings of a random sequence.
+2. Project each vector to the nearest allowed token's embedding (cosine).
+3. Take the gradient of the score at the projection: a real sequence, so its score counts.
+4. Update P, not the projection, with AdamW (learning rate 0.1, weight decay 0.1). Repeat from 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch.nn import functional
+
+from actmax.search.text_method import Steps, TextProblem, TextStep
+from actmax.search.text_scorer import TextScorer
+from actmax.shapes import Embeds, Ids
+
+
+@dataclass(frozen=True)
+class PEZ:
+    """Projected gradients."""
+
+    name: ClassVar[str] = "pez"
+
+    lr: float = 0.1
+    """AdamW's learning rate."""
+    weight_decay: float = 0.1
+    """AdamW's."""
+    patience: int = 200
+    """Steps with the same projection after which this has converged."""
+
+    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+        """Step until the projection stays the same."""
+        rows = scorer.model.embedding.float().cpu()[problem.allowed.ids]
+        unit = functional.normalize(rows, dim=1)
+        start = problem.tokens.random(1, problem.length, rng)
+        theta = scorer.model.embedding.float().cpu()[start].requires_grad_()
+        adam = torch.optim.AdamW([theta], lr=self.lr, weight_decay=self.weight_decay)
+        last, same, index = start, 0, 0
+        while True:
+            ids = problem.allowed.ids[_nearest(theta.detach(), unit)]
+            slope = scorer.gradient(ids)
+            yield TextStep(index, (tuple(ids[0].tolist()),), (float(slope.scored.scores[0]),))
+            index += 1
+            same = same + 1 if torch.equal(ids, last) else 0
+            last = ids
+            if same >= self.patience:
+                return f"the projection has not changed for {self.patience} steps"
+            theta.grad = -slope.embeds
+            adam.step()
+
+
+def _nearest(theta: Embeds, unit: torch.Tensor) -> Ids:
+    """The row of ``unit`` with the largest cosine to each vector."""
+    nearest: Ids = (functional.normalize(theta, dim=-1) @ unit.T).argmax(dim=-1)
+    return nearest
