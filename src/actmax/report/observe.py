@@ -5,6 +5,7 @@ This module is the renderer of ``actmax.observe/1`` (see :mod:`actmax.results.re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,7 +50,7 @@ class Part:
     unit: UnitObservation
     conclusion: str
     stats: list[Stat]
-    figure: Plot
+    figure: Plot | None
     top: tuple[Shown, ...]
     bottom: tuple[Shown, ...]
     levels: tuple[Level, ...]
@@ -59,30 +60,31 @@ class Part:
 
 def page(result: ObserveResult) -> str:
     """The whole of ``report.html``: with fewer examples where there would be more than fit into 2 MB."""
+    figures = [histogram(unit, f"h{k}") for k, unit in enumerate(result.units)]
     one = replace(result, units=result.units[:1])
     for size in _SIZES:
-        if len(result.units) > 1 and len(_page(one, size).encode()) * len(result.units) > 1.5 * MOST_BYTES:
-            continue
-        text = _page(result, size)
+        if len(result.units) > 1 and len(_page(one, size, figures)) * len(result.units) > 1.5 * MOST_BYTES:
+            continue  # far too much: do not even try
+        text = _page(result, size, figures)
         if len(text.encode()) < MOST_BYTES:
             return text
-    return _page(result, _SIZES[-1])
+    return _page(result, _SIZES[-1], figures)
 
 
 def summary(result: ObserveResult) -> str:
-    """A piece of HTML for a notebook's cell: each unit's sentence, histogram and five strongest examples."""
-    return render("observe_summary.html.j2", **_context(result, 5))
+    """A piece of HTML for a notebook's cell: each unit's sentence and five strongest examples."""
+    return render("observe_summary.html.j2", **_context(result, 5, [None] * len(result.units)))
 
 
-def _page(result: ObserveResult, size: int) -> str:
-    return render("observe.html.j2", **_context(result, size))
+def _page(result: ObserveResult, size: int, figures: Sequence[Plot]) -> str:
+    return render("observe.html.j2", **_context(result, size, figures))
 
 
-def _context(result: ObserveResult, size: int) -> dict[str, Any]:
+def _context(result: ObserveResult, size: int, figures: Sequence[Plot | None]) -> dict[str, Any]:
     asked = max((max(len(unit.top), len(unit.bottom)) for unit in result.units), default=0)
     return {
         "result": result,
-        "parts": [_part(result, unit, size, f"h{k}") for k, unit in enumerate(result.units)],
+        "parts": [_part(result, unit, size, figures[k]) for k, unit in enumerate(result.units)],
         "notices": _notices(result),
         "fewer": size if size < asked else None,
         "settings": pairs(to_plain(result.settings)),
@@ -94,7 +96,7 @@ def _context(result: ObserveResult, size: int) -> dict[str, Any]:
     }
 
 
-def _part(result: ObserveResult, unit: UnitObservation, size: int, name: str) -> Part:
+def _part(result: ObserveResult, unit: UnitObservation, size: int, figure: Plot | None) -> Part:
     full = max(abs(unit.min), abs(unit.max))
 
     def shown(examples: tuple[Example, ...], most: int = size) -> tuple[Shown, ...]:
@@ -111,7 +113,7 @@ def _part(result: ObserveResult, unit: UnitObservation, size: int, name: str) ->
         unit=unit,
         conclusion=conclusion(result, unit),
         stats=_stats(unit),
-        figure=histogram(unit, name),
+        figure=figure,
         top=shown(unit.top),
         bottom=shown(unit.bottom),
         levels=tuple(

@@ -18,9 +18,7 @@ def histogram(unit: UnitObservation, name: str) -> Plot:
     counts = np.asarray(unit.histogram.counts, dtype=np.float64)
     middle = (edges[:-1] + edges[1:]) / 2
     for colour, chosen in ((ORANGE, middle < 0), (BLUE, middle >= 0)):
-        axis.bar(
-            middle[chosen], counts[chosen], np.diff(edges)[chosen], color=colour, alpha=0.55, linewidth=0
-        )
+        axis.stairs(np.where(chosen, counts, 0), edges, fill=True, color=colour, alpha=0.55, linewidth=0)
     axis.set_yscale("log")
     axis.set_ylim(0.7, max(float(counts.max(initial=1)) * 2, 2))
     axis.axvline(unit.mean, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
