@@ -18,11 +18,13 @@ from actmax.version import __version__
 
 if TYPE_CHECKING:
     from actmax.api.maximize import maximize
+    from actmax.api.select import select
     from actmax.errors import ActmaxError
     from actmax.models.load import load, wrap
     from actmax.models.read import read
     from actmax.models.sites import list_sites, resolve
     from actmax.results.maximize import MaximizeResult
+    from actmax.results.select import SelectResult
 
 _EXPORTS = {
     "ActmaxError": "actmax.errors",
@@ -32,6 +34,8 @@ _EXPORTS = {
     "maximize": "actmax.api.maximize",
     "read": "actmax.models.read",
     "resolve": "actmax.models.sites",
+    "select": "actmax.api.select",
+    "SelectResult": "actmax.results.select",
     "wrap": "actmax.models.load",
 }
 """Imported when first used, so that ``actmax --help`` does not wait for torch and transformers."""
@@ -39,16 +43,19 @@ _EXPORTS = {
 __all__ = [
     "ActmaxError",
     "MaximizeResult",
+    "SelectResult",
     "__version__",
     "list_sites",
     "load",
     "maximize",
     "read",
     "resolve",
+    "select",
     "wrap",
 ]
 
 use_renderer("actmax.maximize/1", "actmax.report.maximize")
+use_renderer("actmax.select/1", "actmax.report.select")
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,7 @@ VERBS: Mapping[str, str] = MappingProxyType(
     {
         "maximize": "actmax.cli.maximize:maximize",
         "observe": "actmax.cli.observe:observe",
+        "select": "actmax.cli.select:select",
         "models": "actmax.cli.models:models",
         "sites": "actmax.cli.sites:sites",
         "doctor": "actmax.cli.doctor:doctor",

@@ -1,0 +1,326 @@
+"""From the arrays of a selection to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from actmax.models.model import Model
+from actmax.results.manifest import Manifest
+from actmax.results.select import SelectResult
+from actmax.results.select_parts import (
+    Chance,
+    Context,
+    GroupRead,
+    HeldOut,
+    Layer,
+    PassageRead,
+    Point,
+    Probed,
+    ProbeWeight,
+    Quote,
+    SelectCorpus,
+    SelectCost,
+    UnitRow,
+    UnitSelectivity,
+)
+from actmax.selectivity.groups import Found, Group, Source
+from actmax.selectivity.run import Outcome, Settings
+from actmax.stats.correlates import Correlation
+from actmax.stats.logistic import Status
+
+QUOTES = 4
+POINTS = 400
+WEIGHTS = 20
+_BEFORE, _AFTER = 80, 50
+"""Characters of a quotation on either side."""
+
+
+def account(
+    out: Outcome,
+    model: Model,
+    groups: Sequence[Group],
+    others: Sequence[Group],
+    found: Sequence[Found],
+    source: Source,
+    settings: Settings,
+    *,
+    top: int,
+    manifest: Manifest,
+    bos: bool,
+) -> SelectResult:
+    """The whole result."""
+    read, comparison = out.read, out.comparison
+    asked: dict[str, Any] = {
+        **vars(settings),
+        "window": source.before,
+        "after": source.after,
+        "samples": source.most,
+        "space": source.space,
+        "second": [group.name for group in others],
+    }
+    corpus = source.corpus
+    return SelectResult(
+        model=model.name,
+        a=_group(out, 0, groups[0], found[0]),
+        b=_group(out, 1, groups[1], found[1]),
+        sites=tuple(site.name for site in read.acts.sites),
+        n_units=len(comparison.corrected),
+        significant=int(comparison.significant.sum()),
+        units=tuple(_unit(out, rank, int(u)) for rank, u in enumerate(comparison.order[:top], start=1)),
+        layers=tuple(_layer(out, k, settings.alpha) for k in range(len(read.acts.sites))),
+        held_out=_held(out),
+        chance=_chance(out, settings),
+        probe=_probe(out),
+        context=tuple(
+            Context(name, n, **{key: _mean(value) for key, value in vars(effect).items()})
+            for name, n, effect in out.context
+        ),
+        passages=tuple(
+            PassageRead(
+                passage.group,
+                passage.document,
+                passage.tokens,
+                passage.target if passage.group else (),
+                tuple(
+                    UnitRow(unit, tuple(row.tolist()))
+                    for unit, row in zip(out.heat_units, passage.values, strict=True)
+                ),
+            )
+            for passage in out.passages
+        ),
+        covariates=tuple(out.covariates),
+        settings=asked,
+        corpus=None
+        if corpus is None
+        else SelectCorpus(
+            corpus.name, corpus.text_sha256, corpus.n_tokens, corpus.n_documents, corpus.attribution
+        ),
+        cost=SelectCost(
+            sum(len(s.ids) + bos for s, done in zip(read.samples, read.acts.done, strict=True) if done),
+            out.read_seconds,
+            out.statistics_seconds,
+        ),
+        manifest=manifest,
+        notes=tuple(out.notes),
+        complete=out.complete,
+        tensors=_tensors(out),
+    )
+
+
+def _group(out: Outcome, number: int, group: Group, found: Found) -> GroupRead:
+    read = out.read
+    mine = (read.labels == (number == 0)) & ~read.second
+    kept = [read.samples[k] for k in np.flatnonzero(mine & read.keep)]
+    step = max(1, len(kept) // QUOTES)
+    return GroupRead(
+        name=group.name,
+        meaning=group.meaning,
+        samples=len(kept),
+        total=found.total,
+        documents=len({sample.document for sample in kept}),
+        sinks=int((mine & read.acts.sinks).sum()),
+        missing=found.missing,
+        quotes=tuple(
+            Quote(s.before[-_BEFORE:], s.text, s.after[:_AFTER], s.document) for s in kept[::step][:QUOTES]
+        ),
+    )
+
+
+def _unit(out: Outcome, rank: int, u: int) -> UnitSelectivity:
+    c, acts = out.comparison, out.read.acts
+    number = int(acts.site_of[u])
+    site = acts.sites[number]
+    held = out.held_out
+    null = None if out.chance is None else out.chance.null
+    return UnitSelectivity(
+        rank=rank,
+        unit=acts.name(u),
+        site=site.name,
+        index=u - acts.bounds(number).start,
+        layer=site.layer,
+        mean_a=float(c.mean_a[u]),
+        mean_b=float(c.mean_b[u]),
+        t=float(c.ttest.t[u]),
+        df=float(c.ttest.df[u]),
+        p=float(c.adjusted.p[u]),
+        p_corrected=float(c.corrected[u]),
+        p_permutation=float("nan") if null is None else float(null.p_family[u]),
+        significant=bool(c.significant[u]),
+        d=float(c.effect.d[u]),
+        d_low=float(c.effect.low[u]),
+        d_high=float(c.effect.high[u]),
+        auc=float(c.ranks.auc[u]),
+        slope=float(c.logistic.slope[u]),
+        accuracy=float(c.logistic.accuracy[u]),
+        separable=int(c.logistic.status[u]) == Status.SEPARABLE,
+        statistic_found=float("nan") if held is None else float(held.concordance.effect_fit[u]),
+        statistic_held=float("nan") if held is None else float(held.concordance.effect_hold[u]),
+        held=held is not None and bool(held.concordance.held[u]),
+        accuracy_held=float("nan") if held is None else float(held.accuracy[u]),
+        r=_r(out.confounds.group, u),
+        r_partial=_r(out.confounds.group_partial, u),
+        correlates={name: _r(one.plain, u) for name, one in out.confounds.covariates.items()},
+        correlates_partial={name: _r(one.partial, u) for name, one in out.confounds.covariates.items()},
+    )
+
+
+def _layer(out: Outcome, k: int, alpha: float) -> Layer:
+    c, acts, held = out.comparison, out.read.acts, out.held_out
+    where = acts.bounds(k)
+    significant = c.significant[where]
+    partial = out.confounds.group_partial
+    survive = float("nan")
+    if partial is not None and significant.any():
+        survive = float((partial.p[where][significant] <= alpha).mean())
+    inside = (c.order >= where.start) & (c.order < where.stop)
+    best, accuracy, mean_accuracy, holds = int(c.order[np.argmax(inside)]), np.nan, np.nan, 0
+    if held is not None:
+        best = where.start + int(np.argmax(np.nan_to_num(held.likelihood[where], nan=-np.inf)))
+        accuracy = held.accuracy[best]
+        found = held.concordance.found[where]
+        mean_accuracy = held.accuracy[where][found].mean() if found.any() else np.nan
+        holds = int(held.concordance.held[where].sum())
+    size = np.abs(c.effect.d[where])
+    return Layer(
+        site=acts.sites[k].name,
+        layer=acts.sites[k].layer,
+        units=acts.widths[k],
+        significant=int(significant.sum()),
+        share=float(significant.mean()),
+        chance_share=float("nan") if out.chance is None else float(out.chance.uncorrected[where].mean()),
+        held=holds,
+        median_d=float(np.median(size[np.isfinite(size)])) if np.isfinite(size).any() else float("nan"),
+        best=acts.name(best),
+        accuracy=float(accuracy),
+        mean_accuracy=float(mean_accuracy),
+        survive=survive,
+        correlates={name: _size(one.plain, where) for name, one in out.confounds.covariates.items()},
+        correlates_partial={
+            name: _size(one.partial, where) for name, one in out.confounds.covariates.items()
+        },
+    )
+
+
+def _held(out: Outcome) -> HeldOut | None:
+    if out.held_out is None:
+        return None
+    two, acts = out.held_out.concordance, out.read.acts
+    found = np.flatnonzero(two.found)
+    rest = np.flatnonzero(~two.found & np.isfinite(two.effect_fit) & np.isfinite(two.effect_hold))
+    step = max(1, len(rest) // POINTS)
+    shown = [*_even(found, POINTS), *rest[::step][:POINTS]]
+    same = np.sign(two.effect_fit[found]) == np.sign(two.effect_hold[found])
+    return HeldOut(
+        kind=out.held_kind,
+        samples_found=out.held_sizes[0],
+        samples_held=out.held_sizes[1],
+        found=len(found),
+        held=int(two.held.sum()),
+        concordance=two.concordance,
+        same_sign=float(same.mean()) if len(found) else float("nan"),
+        points=tuple(
+            Point(
+                acts.name(int(u)),
+                float(two.effect_fit[u]),
+                float(two.effect_hold[u]),
+                bool(two.held[u]) if two.found[u] else None,
+            )
+            for u in shown
+        ),
+    )
+
+
+def _even(places: np.ndarray, most: int) -> np.ndarray:
+    return places[:: max(1, -(-len(places) // most))]
+
+
+def _chance(out: Outcome, settings: Settings) -> Chance | None:
+    if out.chance is None:
+        return None
+    null = out.chance.null
+    return Chance(
+        permutations=0 if null is None else len(null.null_max),
+        threshold=float("nan") if null is None else null.threshold(settings.alpha),
+        beyond=0 if null is None else int((null.p_family <= settings.alpha).sum()),
+        uncorrected=float(out.chance.uncorrected.mean()),
+        significant=out.chance.significant,
+    )
+
+
+def _probe(out: Outcome) -> Probed | None:
+    if out.probe is None:
+        return None
+    fitted = out.probe
+    pairs = list(zip(fitted.units.tolist(), fitted.weights.tolist(), strict=True))[:WEIGHTS]
+    return Probed(
+        accuracy=fitted.accuracy,
+        single_accuracy=fitted.single_accuracy,
+        majority=fitted.majority,
+        folds=len(fitted.fold_sizes),
+        used=float(fitted.fold_used.mean()),
+        weights=tuple(ProbeWeight(out.read.acts.name(int(u)), float(w)) for u, w in pairs),
+    )
+
+
+def _mean(value: np.ndarray) -> tuple[float, ...]:
+    """Over samples, those left out that are not finite."""
+    finite = np.isfinite(value)
+    count = finite.sum(axis=1)
+    total = np.where(finite, value, 0.0).sum(axis=1)
+    return tuple(float(t / n) if n else float("nan") for t, n in zip(total, count, strict=True))
+
+
+def _r(correlation: Correlation | None, u: int) -> float:
+    return float("nan") if correlation is None else float(correlation.r[u])
+
+
+def _size(correlation: Correlation | None, where: slice) -> float:
+    if correlation is None:
+        return float("nan")
+    r = correlation.r[where]
+    r = r[np.isfinite(r)]
+    return float(np.sqrt((r**2).mean())) if len(r) else float("nan")
+
+
+def _tensors(out: Outcome) -> dict[str, Tensor]:
+    c, held = out.comparison, out.held_out
+    arrays: dict[str, np.ndarray] = {
+        "mean_a": c.mean_a,
+        "mean_b": c.mean_b,
+        "t": c.ttest.t,
+        "p": c.adjusted.p,
+        "p_corrected": c.corrected,
+        "p_bh_site": c.adjusted.bh_site,
+        "p_bh_model": c.adjusted.bh_model,
+        "p_bonferroni_site": c.adjusted.bonferroni_site,
+        "p_bonferroni_model": c.adjusted.bonferroni_model,
+        "d": c.effect.d,
+        "d_low": c.effect.low,
+        "d_high": c.effect.high,
+        "auc": c.ranks.auc,
+        "slope": c.logistic.slope,
+        "p_logistic": c.logistic.p_ratio,
+        "accuracy": c.logistic.accuracy,
+        "r": out.confounds.group.r,
+    }
+    if out.confounds.group_partial is not None:
+        arrays["r_partial"] = out.confounds.group_partial.r
+    for name, one in out.confounds.covariates.items():
+        arrays[f"r_{name}"] = one.plain.r
+        if one.partial is not None:
+            arrays[f"r_{name}_partial"] = one.partial.r
+    if held is not None:
+        arrays |= {
+            "statistic_found": held.concordance.effect_fit,
+            "statistic_held": held.concordance.effect_hold,
+            "held": held.concordance.held,
+            "accuracy_held": held.accuracy,
+        }
+    if out.chance is not None and out.chance.null is not None:
+        arrays["p_permutation"] = out.chance.null.p_family
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
