@@ -1,0 +1,77 @@
+"""What recording costs: the bare forward pass against top-20 and statistics of all MLP neurons and residual dims.
+
+Both passes go to the same depth (the output of the last block) over the same windows, in turns, so that a busy
+machine slows both; each round's two times give one ratio, and the median of the ratios is what counts.
+
+    python benchmarks/atlas.py [--rounds 12] [--warm 40]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import torch
+
+from actmax.inputs.bos import bos_id
+from actmax.models.load import load
+from actmax.models.read import read
+from actmax.models.sites import Site, width
+from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
+from actmax.observe.recorder import AT_ONCE, keep_memory, recorder, residuals_of
+from actmax.observe.sinks import calibrate
+from actmax.observe.windows import windows_of
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=12, help="rounds that are measured (default 12)")
+    parser.add_argument("--warm", type=int, default=4, help="rounds before these (default 4)")
+    parser.add_argument("--profile", action="store_true", help="profile the recording rounds")
+    given = parser.parse_args()
+    keep_memory()
+    model = load()
+    kinds = ("mlp.hook_post", "hook_resid_post")
+    sites = [Site(f"blocks.{layer}.{kind}", layer) for layer in range(model.n_blocks) for kind in kinds]
+    last = Site(f"blocks.{model.n_blocks - 1}.hook_resid_post", model.n_blocks - 1)
+    tokens = open_corpus(DEFAULT_CORPUS, model.tokenizer)
+    windows = windows_of(tokens, bos=bos_id(model.tokenizer, "auto"))
+    rule = calibrate(model, windows, residuals_of(model, sites))
+    recording = recorder(model, sites, rule)
+    total = given.warm + given.rounds
+    bare: list[float] = []
+    full: list[float] = []
+    for k in range(total):
+        # Evenly through the corpus: the first documents fill every list, the later ones improve few.
+        start = k * (windows.n_windows // total)
+        batch = windows.batch(start, start + AT_ONCE)
+        runs = [lambda batch=batch: bare_pass(model, last, batch.ids), lambda batch=batch: recording.record(batch)]
+        times = [0.0, 0.0]
+        for which in (0, 1) if k % 2 else (1, 0):
+            began = time.perf_counter()
+            runs[which]()
+            times[which] = time.perf_counter() - began
+        if k >= given.warm:
+            bare.append(times[0])
+            full.append(times[1])
+            print(f"round {k:3d}: bare {times[0]:.3f} s, recording {times[1]:.3f} s, ratio {times[1] / times[0]:.3f}")
+    positions = AT_ONCE * windows.length
+    neurons = sum(width(model, site) for site in sites if site.kind == "mlp.hook_post")
+    dims = sum(width(model, site) for site in sites if site.kind == "hook_resid_post")
+    ratio = statistics.median(b / a for a, b in zip(bare, full, strict=True))
+    speed = positions / statistics.median(full)
+    print(f"{neurons:,} neurons and {dims:,} residual dimensions, both signs, {torch.get_num_threads()} threads")
+    print(f"bare      {positions / statistics.median(bare):8.0f} tokens/s")
+    print(f"recording {speed:8.0f} tokens/s")
+    print(f"ratio     {ratio:8.3f} (median of {len(bare)} rounds; of the sums {sum(full) / sum(bare):.3f})")
+    print(f"10 million tokens: {1e7 / speed / 3600:.1f} hours")
+
+
+def bare_pass(model, site, ids) -> None:  # type: ignore[no-untyped-def]
+    with torch.inference_mode():
+        read(model, [site], ids=ids)
+
+
+if __name__ == "__main__":
+    main()

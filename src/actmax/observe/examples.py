@@ -1,0 +1,136 @@
+"""The strongest example of each document, for all units of a site at once: the best ``size`` documents.
+
+1. Within a batch, the maxima of short pieces of the windows are at hand (``[piece, unit]``). A document's windows
+   follow one another, so its best so far is held apart and compared: two passes over a row of units.
+2. Only units whose maximum beats both their document's best and the weakest document that is kept look up
+   *where* it is, in the one piece that holds it. After the first documents these are few.
+3. When the document ends, its best goes into the sorted list.
+
+A document has one place in a list, and places are ordered by activation, then corpus position. The first
+``size`` of that order are the same however the corpus was split, and merging two lists gives that of the whole.
+(A second rule, such as one example an identical context, has no such guarantee and is applied at the end:
+:mod:`actmax.observe.atlas_tables`.)
+
+Values are float32 and exact. The weakest examples are the strongest of the negated values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+import torch
+from jaxtyping import Bool, Float32, Int32, Int64
+from torch import Tensor
+
+NEVER = 2**62
+"""The corpus position of an empty place, after all others."""
+
+Columns = Callable[[Int64[Tensor, " n"], Int64[Tensor, " n"]], tuple[Tensor, Tensor]]
+"""From pieces and units to those units' values in those pieces and the corpus positions, increasing, ``[n, pos]``
+each; what is not kept is -inf."""
+
+
+@dataclass
+class Examples:
+    """Sorted lists, strongest first. ``update`` and ``merge`` change the object."""
+
+    value: Float32[Tensor, "unit size"]
+    where: Int64[Tensor, "unit size"]
+    document: Int32[Tensor, "unit size"]
+    _current: int = field(default=-1)
+    """The document whose best is held apart."""
+    _best: Float32[Tensor, " unit"] | None = None
+    _at: Int64[Tensor, " unit"] | None = None
+
+    @classmethod
+    def empty(cls, width: int, size: int, device: torch.device | str = "cpu") -> Self:
+        """Before the first document."""
+        return cls(
+            torch.full((width, size), -torch.inf, device=device),
+            torch.full((width, size), NEVER, dtype=torch.int64, device=device),
+            torch.full((width, size), -1, dtype=torch.int32, device=device),
+        )
+
+    def update(
+        self, document: int, first: int, peaks: Float32[Tensor, "piece unit"], columns: Columns
+    ) -> None:
+        """Take in some windows of one document, in pieces that follow one another in the corpus.
+
+        Args:
+            document: its number.
+            first: the corpus position at which the first piece begins.
+            peaks: each piece's maximum.
+            columns: looks up the values of some units in some of the pieces.
+        """
+        best, at = self._pending(document)
+        peak = peaks.amax(0)
+        chance = _before(peak, first, best, at)
+        chance &= _before(peak, first, self.value[:, -1], self.where[:, -1])
+        units = chance.nonzero()[:, 0]
+        if not len(units):
+            return
+        value = peak[units]
+        piece = (peaks.t()[units] == value[:, None]).to(torch.uint8).argmax(1)
+        values, where = columns(piece, units)
+        column = (values == value[:, None]).to(torch.uint8).argmax(1, keepdim=True)
+        place = where.gather(1, column)[:, 0]
+        wins = _before(value, place, best[units], at[units])
+        units = units[wins]
+        best[units], at[units] = value[wins], place[wins]
+
+    def settle(self) -> Self:
+        """Move the document that is held apart into the lists."""
+        if self._best is not None and self._at is not None and self._current >= 0:
+            self._insert(self._best, self._at, torch.full_like(self.document[:, 0], self._current))
+        self._current, self._best, self._at = -1, None, None
+        return self
+
+    def merge(self, other: Self) -> Self:
+        """Take in another's lists."""
+        self.settle()
+        other.settle()
+        for k in range(other.value.shape[1]):
+            self._insert(other.value[:, k], other.where[:, k], other.document[:, k])
+        return self
+
+    def _pending(self, document: int) -> tuple[Tensor, Tensor]:
+        if document != self._current or self._best is None or self._at is None:
+            self.settle()
+            self._current = document
+            self._best = torch.full_like(self.value[:, 0], -torch.inf)
+            self._at = torch.full_like(self.where[:, 0], NEVER)
+        return self._best, self._at
+
+    def _insert(
+        self, value: Float32[Tensor, " unit"], where: Int64[Tensor, " unit"], document: Int32[Tensor, " unit"]
+    ) -> None:
+        """Put one candidate a unit into its place, if it has one."""
+        beats = _before(value, where, self.value[:, -1], self.where[:, -1])
+        units = beats.nonzero()[:, 0]
+        if not len(units):
+            return
+        everyone = len(units) == len(value)
+        pick = slice(None) if everyone else units
+        one = [tensor[pick, None] for tensor in (value, where, document)]
+        values, places, documents = lists = [t[pick] for t in (self.value, self.where, self.document)]
+        size = values.shape[1]
+        ahead = ~_before(one[0], one[1], values, places)
+        rank = ahead.sum(1, keepdim=True)
+        same = documents == one[2]
+        step = torch.arange(size, device=value.device)[None]
+        if bool(same.any()):
+            # A document that is already at a better place stays there: then nothing moves.
+            held = torch.where(same.any(1), same.int().argmax(1), size)[:, None]
+            source = torch.where((step > rank) & (step <= held), step - 1, step.expand(len(values), -1))
+            source = torch.where((step == rank) & (rank <= held), size, source)
+        else:
+            source = (step - (step > rank).long()).masked_fill_(step == rank, size)
+        for target, old, new in zip((self.value, self.where, self.document), lists, one, strict=True):
+            target[pick] = torch.cat([old, new], 1).gather(1, source)
+
+
+def _before(value: Tensor, where: Tensor | int, other: Tensor, place: Tensor) -> Bool[Tensor, "*shape"]:
+    """Whether one comes before the other: larger, or as large and earlier in the corpus."""
+    return (value > other) | ((value == other) & (where < place))
