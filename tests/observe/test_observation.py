@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pytest
 import torch
@@ -22,6 +23,7 @@ from actmax.observe.run import observe
 from actmax.observe.token_text import token_text
 from actmax.observe.windows import Windows, windows_of
 from actmax.results.rendering import use_renderer
+from actmax.results.schema import schema_of
 
 TEXTS = [
     "the cat sat on the mat and the dog ran to the sea",
@@ -261,6 +263,7 @@ def test_the_contract_of_the_file() -> None:
     windows = windows_of(tokens_of(TEXTS), length=8, bos=0)
     data = observe(tiny_model(), "hidden_states.2:7", corpus=windows).to_json()
     assert data["schema"] == "actmax.observe/1"
+    jsonschema.Draft202012Validator(schema_of("observe")).validate(data)
     assert {"model", "corpus", "units"} <= data.keys()
     assert {"name", "sha256", "tokens"} <= data["corpus"].keys()
     (unit,) = data["units"]
