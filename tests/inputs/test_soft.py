@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.tiny import tiny_model, tiny_tokenizer
 
 from actmax.errors import ActmaxError
-from actmax.inputs.soft import TEXT_NOISE, random_start, text_start, to_shell
+from actmax.inputs.soft import TEXT_NOISE, random_start, tangent, text_start, to_shell
 from actmax.models.model import Model
 
 MODEL = tiny_model("llama")
@@ -85,3 +85,15 @@ def test_on_the_shell_directions_stay_and_norms_are_the_radius(radius: float, se
 
 def test_a_zero_vector_stays_finite() -> None:
     assert bool(to_shell(torch.zeros(1, 1, 4), 2.0).isfinite().all())
+
+
+@given(st.integers(0, 1000))
+def test_the_tangent_leads_along_the_shell(seed: int) -> None:
+    """It is orthogonal to the vector, the remainder is parallel to it, and at the summit it is zero."""
+    gradient, vectors = torch.randn(2, 2, 3, 5, generator=torch.Generator().manual_seed(seed)).unbind()
+    along = tangent(gradient, vectors)
+    torch.testing.assert_close((along * vectors).sum(-1), torch.zeros(2, 3), rtol=0, atol=1e-5)
+    rest = gradient - along
+    cosine = torch.nn.functional.cosine_similarity(rest, vectors, dim=-1)
+    torch.testing.assert_close(cosine.abs(), torch.ones(2, 3), rtol=1e-3, atol=0)
+    torch.testing.assert_close(tangent(3 * vectors, vectors), torch.zeros(2, 3, 5), rtol=0, atol=1e-5)

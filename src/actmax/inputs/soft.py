@@ -50,3 +50,14 @@ def to_shell(embeds: Embeds, radius: float) -> Embeds:
     """Each position rescaled to the given Euclidean norm."""
     rescaled: Embeds = embeds * (radius / embeds.norm(dim=-1, keepdim=True).clamp_min(1e-12))
     return rescaled
+
+
+def tangent(gradient: Embeds, embeds: Embeds) -> Embeds:
+    """The part of a gradient that leads along the shell.
+
+    Adam divides each entry by its own size. A gradient that points out of the shell all the time would lead
+    it to where the *signs* of the entries point, which is not the optimum; along the shell it is zero there.
+    """
+    out = embeds / embeds.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    along: Embeds = gradient - (gradient * out).sum(dim=-1, keepdim=True) * out
+    return along

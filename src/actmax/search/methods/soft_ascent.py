@@ -22,7 +22,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from actmax.errors import ActmaxError
-from actmax.inputs.soft import to_shell
+from actmax.inputs.soft import tangent, to_shell
 from actmax.objectives.penalties import shell_radius
 from actmax.objectives.units import along, reduce, site_profile
 from actmax.search.method import Problem, Step
@@ -39,7 +39,7 @@ class SoftAscent:
     lr: float = 0.001
     """Adam's learning rate."""
     shell: bool = False
-    """Rescale each position to the embeddings' mean norm after every update."""
+    """Rescale each position to the embeddings' mean norm after every update, which goes along the shell."""
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -70,7 +70,7 @@ class SoftAscent:
             if t == self.steps or not bool(alive.any()):
                 return
             good = step.embeds
-            theta.grad = -now.embeds
+            theta.grad = -now.embeds if radius is None else -tangent(now.embeds, theta)
             adam.step()
             with torch.no_grad():
                 if radius is not None:
