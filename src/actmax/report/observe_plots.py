@@ -36,6 +36,6 @@ def histogram(unit: UnitObservation, name: str) -> Plot:
     return Plot(
         "How often it takes which value",
         svg(drawing, name, alt),
-        f"All {count(unit.count)} positions that were read; the dashed line is the mean.{between} The counts"
+        f"All {count(unit.count)} positions that count; the dashed line is the mean.{between} The counts"
         " are logarithmic, so the far ends are rarer than they look.",
     )
