@@ -23,6 +23,8 @@ VERBS: Mapping[str, str] = MappingProxyType(
     {
         "maximize": "actmax.cli.maximize:maximize",
         "observe": "actmax.cli.observe:observe",
+        "atlas": "actmax.cli.atlas:app",
+        "reproduce": "actmax.cli.reproduce:reproduce",
         "select": "actmax.cli.select:select",
         "models": "actmax.cli.models:models",
         "sites": "actmax.cli.sites:sites",

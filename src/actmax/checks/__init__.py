@@ -1,0 +1,1 @@
+"""Is it true? The assumptions of activation maximization, each measured with its controls."""

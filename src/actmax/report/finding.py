@@ -1,0 +1,176 @@
+"""Findings on a page: numbers with their controls, and pictures from plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+
+from actmax.report import numbers as text
+from actmax.report.figure import BLUE, INK, MUTED, ORANGE, PURPLE, axes, figure, svg
+from actmax.report.page import Plot
+from actmax.results.finding import Picture, Series
+
+COLOURS = {"unit": BLUE, "control": MUTED, "shuffled": PURPLE, "other": ORANGE}
+METHODS = (
+    "reproducibility",
+    "one-feature",
+    "importance",
+    "continuity",
+    "readability",
+    "shuffled",
+    "verdicts",
+)
+"""Descriptions of methods that pages carry; docs/checks.md is made of the same files."""
+
+_WIDTH = 500
+
+
+def styled(value: float, style: str) -> str:
+    """A number as people read its kind."""
+    if style == "percent":
+        return text.percent(value)
+    if style == "cosine":
+        return text.cosine(value)
+    if style == "count" and np.isfinite(value):
+        return text.count(round(value)) if value == round(value) else text.number(value)
+    return text.number(value)
+
+
+def draw(picture: Picture, name: str) -> Plot:
+    """The figure of a picture; ``name`` is unlike that of any other of the page."""
+    shown = [series for series in picture.series if len(series.x)]
+    by_rows = picture.kind in ("strips", "bars")
+    drawing = figure(_WIDTH, 60 + 44 * max(len(shown), 1) if by_rows else 290)
+    (axis,) = axes(drawing)
+    if by_rows:
+        _rows(axis, picture, shown)
+    else:
+        for series in reversed(shown):
+            _line(axis, picture, series)
+        axis.set_title(picture.y, loc="left", color=MUTED)
+    axis.set_xlabel(picture.x)
+    if picture.log:
+        axis.set_xscale("symlog", linthresh=_threshold(shown))
+    axis.margins(x=0.04)
+    if not by_rows and len(shown) > 1:
+        axis.legend(frameon=False, fontsize=10, labelcolor=INK, handlelength=1.4)
+    return Plot(picture.title, svg(drawing, name, f"{picture.title}: {picture.says}"), picture.says)
+
+
+def plots(pictures: Sequence[Picture], name: str) -> list[Plot]:
+    """All figures of some pictures."""
+    return [draw(picture, f"{name}{k}") for k, picture in enumerate(pictures)]
+
+
+@cache
+def method_text(name: str) -> Markup:
+    """The description of a method as HTML: paragraphs, and numbered lines as a list."""
+    raw = (Path(__file__).parent / "methods" / f"{name}.md").read_text(encoding="utf-8")
+    made: list[Markup] = []
+    for block in raw.strip().split("\n\n"):
+        lines = block.splitlines()
+        if lines[0].startswith("#"):
+            made.append(Markup("<h3>{}</h3>").format(lines[0].lstrip("# ")))
+        elif lines[0][:2] in ("1.", "- "):
+            made.append(_list(lines))
+        else:
+            made.append(Markup("<p>{}</p>").format(_inline(" ".join(lines))))
+    return Markup("").join(made)
+
+
+def _list(lines: Sequence[str]) -> Markup:
+    items: list[str] = []
+    for line in lines:
+        if line.startswith(" "):
+            items[-1] += " " + line.strip()
+        else:
+            items.append(line.partition(" ")[2])
+    tag = "ol" if lines[0].startswith("1.") else "ul"
+    inside = Markup("").join(Markup("<li>{}</li>").format(_inline(item)) for item in items)
+    return Markup(f"<{tag}>") + inside + Markup(f"</{tag}>")  # noqa: S704  (one of two words)
+
+
+def _inline(line: str) -> Markup:
+    """Text with ``code`` and *emphasis*."""
+    pieces = []
+    for k, part in enumerate(line.split("`")):
+        if k % 2:
+            pieces.append(Markup("<code>{}</code>").format(part))
+        else:
+            stars = [
+                escape(word) if j % 2 == 0 else Markup("<em>{}</em>").format(word)
+                for j, word in enumerate(part.split("*"))
+            ]
+            pieces.append(Markup("").join(stars))
+    return Markup("").join(pieces)
+
+
+def _line(axis: Axes, picture: Picture, series: Series) -> None:
+    colour = COLOURS[series.role]
+    strong = series.role == "unit"
+    if picture.kind == "lines":
+        axis.plot(
+            series.x,
+            series.y,
+            color=colour,
+            linewidth=1.8 if strong else 1.0,
+            alpha=1.0 if strong else 0.7,
+            label=series.label,
+        )
+    else:
+        axis.scatter(
+            series.x,
+            series.y,
+            color=colour,
+            s=16 if strong else 10,
+            alpha=0.75,
+            linewidths=0,
+            label=series.label,
+        )
+
+
+def _rows(axis: Axes, picture: Picture, shown: Sequence[Series]) -> None:
+    axis.grid(visible=False, axis="y")
+    axis.grid(visible=True, axis="x")
+    for height, series in enumerate(reversed(shown)):
+        colour = COLOURS[series.role]
+        values = np.asarray([value for value in series.x if np.isfinite(value)], dtype=np.float64)
+        if not len(values):
+            continue
+        if picture.kind == "bars":
+            axis.barh(height, values[0], height=0.5, color=colour, alpha=0.75, linewidth=0)
+            axis.annotate(
+                text.number(float(values[0])),
+                (float(values[0]), height),
+                xytext=(5, -4),
+                textcoords="offset points",
+                color=INK,
+                fontsize=10.5,
+            )
+            continue
+        many = len(values) > 1
+        axis.plot(
+            values,
+            np.full(len(values), height),
+            linestyle="none",
+            marker="|" if many else "D",
+            markersize=14 if many else 8,
+            color=colour,
+            alpha=0.6 if many else 1.0,
+        )
+        if many:
+            middle = float(np.median(values))
+            axis.plot([middle], [height], linestyle="none", marker="o", markersize=6, color=colour)
+    axis.set_yticks(range(len(shown)), [series.label for series in reversed(shown)])
+    axis.tick_params(axis="y", labelcolor=INK)
+    axis.set_ylim(-0.6, len(shown) - 0.4)
+
+
+def _threshold(shown: Sequence[Series]) -> float:
+    values = np.abs([value for series in shown for value in series.x if np.isfinite(value) and value])
+    return float(np.median(values)) if len(values) else 1.0

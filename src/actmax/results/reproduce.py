@@ -1,0 +1,90 @@
+"""The result of ``reproduce``: do independent runs find the same thing?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from actmax.results.finding import Number, Picture
+from actmax.results.manifest import Manifest
+from actmax.results.rendering import renderer_of
+from actmax.results.saving import load_result, result_json, save_result
+
+SCHEMA = "actmax.reproduce/1"
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One run."""
+
+    run: int
+    activation_initial: float
+    """NaN for methods that start from nothing that could be run."""
+    activation_final: float
+    ids: tuple[int, ...]
+    """The tokens found, or those nearest to the vectors found."""
+    tokens: tuple[str, ...]
+    text: str
+    activation_of_ids: float
+    """What the model gives on them."""
+
+
+@dataclass(frozen=True)
+class ReproduceResult:
+    """How far independent runs agree, beside the same numbers where nothing is to be found."""
+
+    unit: str
+    site: str
+    index: int | None
+    model: str
+    method: str
+    seed: int
+    positions: str
+    settings: Mapping[str, Any]
+    runs: tuple[Repeat, ...]
+    verdict: str
+    """``same point``, ``same subspace`` or ``different solutions``."""
+    sentence: str
+    numbers: tuple[Number, ...]
+    pictures: tuple[Picture, ...]
+    unrelated: tuple[str, ...]
+    """The units of the same site that were optimised too."""
+    seconds: float
+    manifest: Manifest
+    complete: bool = True
+    """False where it was interrupted."""
+
+    def number(self, name: str) -> Number:
+        """One of the numbers.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return next(one for one in self.numbers if one.name == name)
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``result.json`` holds."""
+        return result_json(self, SCHEMA)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``result.json``, ``manifest.json`` and ``report.html``: all, or none.
+
+        Raises:
+            ActmaxError: the folder cannot be made or written to, or its disk is full.
+        """
+        save_result(self, SCHEMA, folder)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> ReproduceResult:
+        """What :meth:`save` wrote.
+
+        Raises:
+            ActmaxError: a file is missing, was changed, or is of another kind or version.
+        """
+        return load_result(cls, SCHEMA, folder)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return renderer_of(SCHEMA).summary(self)

@@ -1,0 +1,62 @@
+"""From a unit to a verdict, with known answers on a tiny model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.tiny import tiny_model
+
+from actmax.api.reproduce import reproduce
+from actmax.errors import ActmaxError
+from actmax.results.reproduce import ReproduceResult
+
+
+def test_a_linear_unit_with_a_penalty_has_one_optimum_and_all_runs_find_it() -> None:
+    result = reproduce(tiny_model(), "hook_embed:3", runs=4, length=3, steps=600, lr=0.05, l2=0.1)
+    assert result.verdict == "same point"
+    matched = result.number("cosine_matched")
+    assert matched.value > 0.99
+    assert abs(matched.controls[0].value) < 0.7
+    assert result.number("unique_tokens").value == 1
+
+
+def test_runs_that_take_no_step_are_different_solutions() -> None:
+    result = reproduce(tiny_model(), "hidden_states.2:5", runs=4, length=3, steps=0)
+    assert result.verdict == "different solutions"
+    ratio = result.number("participation_ratio")
+    assert ratio.value == pytest.approx(ratio.controls[0].value)
+
+
+def test_every_number_has_words_n_and_a_control_and_the_files_come_back(tmp_path: Path) -> None:
+    result = reproduce(tiny_model(), "hidden_states.2:5", runs=3, length=3, steps=4)
+    for number in result.numbers:
+        assert number.says.endswith((".", "?"))
+        assert number.n > 0
+        assert str(number.n) in number.says
+        assert number.controls
+    result.save(tmp_path)
+    again = ReproduceResult.load(tmp_path)
+    assert again.to_json() == result.to_json()
+    page = (tmp_path / "report.html").read_text()
+    assert result.verdict in page
+    assert 'href="#method-reproducibility"' in page
+    assert 'id="method-reproducibility"' in page
+
+
+def test_mistakes_are_sentences() -> None:
+    model = tiny_model()
+    with pytest.raises(ActmaxError, match="at least 2"):
+        reproduce(model, "hidden_states.2:5", runs=1)
+    with pytest.raises(ActmaxError, match="no method 'sift'"):
+        reproduce(model, "hidden_states.2:5", method="sift")
+
+
+def test_an_interruption_keeps_what_was_done() -> None:
+    def stop(index: int, total: int, note: str) -> None:
+        if index == 3:
+            raise KeyboardInterrupt
+
+    result = reproduce(tiny_model(), "hidden_states.2:5", runs=3, length=3, steps=9, on_step=stop)
+    assert not result.complete
+    assert result.settings["steps_done"] == 3
