@@ -1,7 +1,7 @@
-"""What recording costs: the bare forward pass against top-20 and statistics of all MLP neurons and residual dims.
+"""What recording costs: a bare forward pass against top-20 and statistics of all neurons and residual dims.
 
-Both passes go to the same depth (the output of the last block) over the same windows, in turns, so that a busy
-machine slows both; each round's two times give one ratio, and the median of the ratios is what counts.
+Both passes go to the same depth (the output of the last block) over the same windows, in turns, so that a
+busy machine slows both; each round's two times give one ratio, and the median of the ratios is what counts.
 
     python benchmarks/atlas.py [--rounds 12] [--warm 40]
 """
@@ -25,7 +25,9 @@ from actmax.observe.windows import windows_of
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=12, help="rounds that are measured (default 12)")
     parser.add_argument("--warm", type=int, default=4, help="rounds before these (default 4)")
     parser.add_argument("--profile", action="store_true", help="profile the recording rounds")
@@ -46,7 +48,10 @@ def main() -> None:
         # Evenly through the corpus: the first documents fill every list, the later ones improve few.
         start = k * (windows.n_windows // total)
         batch = windows.batch(start, start + AT_ONCE)
-        runs = [lambda batch=batch: bare_pass(model, last, batch.ids), lambda batch=batch: recording.record(batch)]
+        runs = [
+            lambda batch=batch: bare_pass(model, last, batch.ids),
+            lambda batch=batch: recording.record(batch),
+        ]
         times = [0.0, 0.0]
         for which in (0, 1) if k % 2 else (1, 0):
             began = time.perf_counter()
@@ -55,13 +60,18 @@ def main() -> None:
         if k >= given.warm:
             bare.append(times[0])
             full.append(times[1])
-            print(f"round {k:3d}: bare {times[0]:.3f} s, recording {times[1]:.3f} s, ratio {times[1] / times[0]:.3f}")
+            print(
+                f"round {k:3d}: bare {times[0]:.3f} s, recording {times[1]:.3f} s,"
+                f" ratio {times[1] / times[0]:.3f}"
+            )
     positions = AT_ONCE * windows.length
     neurons = sum(width(model, site) for site in sites if site.kind == "mlp.hook_post")
     dims = sum(width(model, site) for site in sites if site.kind == "hook_resid_post")
     ratio = statistics.median(b / a for a, b in zip(bare, full, strict=True))
     speed = positions / statistics.median(full)
-    print(f"{neurons:,} neurons and {dims:,} residual dimensions, both signs, {torch.get_num_threads()} threads")
+    print(
+        f"{neurons:,} neurons and {dims:,} residual dimensions, both signs, {torch.get_num_threads()} threads"
+    )
     print(f"bare      {positions / statistics.median(bare):8.0f} tokens/s")
     print(f"recording {speed:8.0f} tokens/s")
     print(f"ratio     {ratio:8.3f} (median of {len(bare)} rounds; of the sums {sum(full) / sum(bare):.3f})")

@@ -1,8 +1,8 @@
 """Running the model once while its sites are looked at as they come by.
 
-:func:`actmax.models.read.read` gives the values of all sites at the end, and so holds them all. Here each value
-is handed over at the moment that the model computes it, while it is still in the processor's cache, and the
-model goes on; nothing is kept. The forward pass ends at the deepest site.
+:func:`actmax.models.read.read` gives the values of all sites at the end, and so holds them all. Here each
+value is handed over at the moment that the model computes it, while it is still in the processor's cache,
+and the model goes on; nothing is kept. The forward pass ends at the deepest site.
 """
 
 from __future__ import annotations

@@ -111,7 +111,9 @@ class Atlas:
         row = self._read(UNITS, [("unit", "==", canonical)]).to_pylist()[0]
         examples = self._read(EXAMPLES, [("unit", "==", canonical)])
         wanted = sorted(set(examples["where"].to_pylist()))
-        contexts = {c["where"]: c for c in self._read(CONTEXTS, [("where", "in", wanted or [-1])]).to_pylist()}
+        contexts = {
+            c["where"]: c for c in self._read(CONTEXTS, [("where", "in", wanted or [-1])]).to_pylist()
+        }
         ends: dict[str, list[AtlasExample]] = {"top": [], "bottom": []}
         for example in examples.sort_by("rank").to_pylist():
             around = contexts[example["where"]]
@@ -121,7 +123,14 @@ class Atlas:
                     token=example["token"],
                     **{
                         key: around[key]
-                        for key in ("text_before", "text_after", "document", "document_name", "offset", "where")
+                        for key in (
+                            "text_before",
+                            "text_after",
+                            "document",
+                            "document_name",
+                            "offset",
+                            "where",
+                        )
                     },
                 )
             )
@@ -147,7 +156,9 @@ class Atlas:
         try:
             pattern = re.compile(text)
         except re.error as error:
-            raise ActmaxError(f"{text!r} is not a regular expression ({error}); mend it or escape it.") from None
+            raise ActmaxError(
+                f"{text!r} is not a regular expression ({error}); mend it or escape it."
+            ) from None
         table = self._read(EXAMPLES, [("end", "==", end)], columns=["unit", "token", "activation"])
         if not table.num_rows:
             return []
@@ -185,7 +196,9 @@ class Atlas:
         """
         site, _, index = name.rpartition(":")
         if alias := _ALIAS.fullmatch(site):
-            site = f"blocks.{int(alias[1]) - 1}.hook_resid_post" if int(alias[1]) else "blocks.0.hook_resid_pre"
+            site = (
+                f"blocks.{int(alias[1]) - 1}.hook_resid_post" if int(alias[1]) else "blocks.0.hook_resid_pre"
+            )
             if int(alias[1]) == self.manifest["n_blocks"] and self.manifest["final_norm"]:
                 site = "ln_final.hook_normalized"
         known = {recorded["name"]: recorded for recorded in self.manifest["recorded"]}

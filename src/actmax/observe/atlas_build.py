@@ -2,9 +2,10 @@
 
 1. The settings are written, the sinks' medians among them, so that a resumed run judges as the first did.
 2. Batches of windows are recorded (:mod:`actmax.observe.recorder`). A shard ends at the first batch after
-   ``save_every`` seconds: everything so far replaces the last state in one rename. As summaries do not depend on
-   how windows are split, it makes no difference where a run was stopped.
-3. At the end the tables are written (:mod:`actmax.observe.atlas_tables`), the manifest last; then the state goes.
+   ``save_every`` seconds: everything so far replaces the last state in one rename. As summaries do not
+   depend on how windows are split, it makes no difference where a run was stopped.
+3. At the end the tables are written (:mod:`actmax.observe.atlas_tables`), the manifest last; then the state
+   goes.
 
 A SIGKILL at any moment loses what came after the last shard, and the resumed run ends with the same bytes as
 one that was never stopped (on the same machine and number of threads: float32 matrix products differ between
@@ -109,7 +110,7 @@ def build_atlas(
         settings: what is recorded.
         resume: go on with what is in ``folder``; a finished atlas of the same is left as it is.
         save_every: seconds between shards.
-        progress: told of positions read (``"recording"``) and of the tables.
+        progress: told of tokens read (``"recording tokens"``) and of the tables.
 
     Returns:
         ``folder``.
@@ -163,11 +164,14 @@ def _record(
 ) -> None:
     with _ctrl_c() as stopped:
         last = time.monotonic()
-        progress("recording", done, windows.n_windows)
+        total, read = windows.n_tokens, _tokens(windows, 0, done)
+        progress("recording tokens", read, total)
         for start in range(done, windows.n_windows, AT_ONCE):
             stop = min(start + AT_ONCE, windows.n_windows)
-            recording.record(windows.batch(start, stop))
-            progress("recording", stop, windows.n_windows)
+            batch = windows.batch(start, stop)
+            recording.record(batch)
+            read += int((batch.where >= 0).sum())
+            progress("recording tokens", read, total)
             if time.monotonic() - last >= save_every or stopped.is_set() or stop == windows.n_windows:
                 write_state(folder, recording.state(), stop)
                 last = time.monotonic()
@@ -176,6 +180,15 @@ def _record(
                     f"Stopped after {stop} of {windows.n_windows} windows; what was done is saved in"
                     f" {str(folder)!r}, and --resume goes on."
                 )
+
+
+def _tokens(windows: Windows, start: int, stop: int) -> int:
+    """Tokens in some windows."""
+    return (
+        Windows(windows.tokens, windows.length, windows.bos, windows.chosen[start:stop]).n_tokens
+        if stop > start
+        else 0
+    )
 
 
 @contextmanager

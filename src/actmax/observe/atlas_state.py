@@ -42,7 +42,7 @@ _MEANT: Mapping[str, str] = {
 
 @contextmanager
 def disk(folder: Path, saved: str = "") -> Iterator[None]:
-    """The operating system's refusals while writing under ``folder``, as a sentence that says what is safe."""
+    """What the system refuses while writing under ``folder``, as a sentence that says what is safe."""
     try:
         yield
     except OSError as error:
@@ -100,7 +100,11 @@ def check_same(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]
     """
     for name, value in wanted.items():
         if there.get(name) != value:
-            shown = "" if isinstance(value, list) or "sha256" in name else f" ({there.get(name)!r}, now {value!r})"
+            shown = (
+                ""
+                if isinstance(value, list) or "sha256" in name
+                else f" ({there.get(name)!r}, now {value!r})"
+            )
             raise ActmaxError(
                 f"The atlas in {str(folder)!r} was begun with another setting:"
                 f" {_MEANT.get(name, name)} differs{shown}; give the same, or another folder."

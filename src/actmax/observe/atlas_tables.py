@@ -1,12 +1,12 @@
 """The tables of a finished atlas: parquet that pandas, polars and duckdb read as it is.
 
 ``units.parquet``, one row a unit: statistics, estimated percentiles, the histogram.
-``examples.parquet``, one row an example: unit, end (``top``, ``bottom``), rank, activation, token, and ``where``,
-its corpus position. ``contexts.parquet``, one row a corpus position that any example is at: the text around it,
-its document and the character in it. ``manifest.json`` is written last: where it is, all is.
+``examples.parquet``, one row an example: unit, end (``top``, ``bottom``), rank, activation, token, and
+``where``, its corpus position. ``contexts.parquet``, one row a corpus position that any example is at: the
+text around it, its document and the character in it. ``manifest.json`` is written last: where it is, all is.
 
-An example an identical context: of a unit's best documents, those whose text around the peak repeats that of a
-better one are dropped, and the spare documents move up. What is listed is always the beginning of the true
+An example an identical context: of a unit's best documents, those whose text around the peak repeats that of
+a better one are dropped, and the spare documents move up. What is listed is always the beginning of the true
 list; it is shorter than asked only where more than the spare ones repeat.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float64, Int
 
 from actmax.fetch.cache import replacing
 from actmax.fetch.progress import Progress
@@ -161,7 +161,9 @@ def _examples(
                         "index": pa.array(unit, pa.int32()),
                         "end": pa.array([end] * len(unit), pa.string()),
                         "rank": pa.array(rank, pa.int32()),
-                        "activation": pa.array(sign * examples.value.cpu().numpy()[unit, place], pa.float32()),
+                        "activation": pa.array(
+                            sign * examples.value.cpu().numpy()[unit, place], pa.float32()
+                        ),
                         "token": pa.array([names[token] for token in ids.tolist()], pa.string()),
                         "document": pa.array(examples.document.cpu().numpy()[unit, place], pa.int32()),
                         "where": pa.array(where, pa.int64()),
@@ -212,7 +214,7 @@ def _units(recording: Recorder) -> Iterator[pa.Table]:
         yield pa.table(columns)
 
 
-def _quantiles(summary: SiteSummary) -> np.ndarray:  # type: ignore[type-arg]
+def _quantiles(summary: SiteSummary) -> Float64[np.ndarray, "unit quantile"]:
     moments = summary.moments
     wanted = tuple(percent / 100 for percent in PERCENTILES)
     return summary.histogram.quantiles(wanted, moments.min.double(), moments.max.double())

@@ -1,15 +1,15 @@
 """The strongest example of each document, for all units of a site at once: the best ``size`` documents.
 
-1. Within a batch, the maxima of short pieces of the windows are at hand (``[piece, unit]``). A document's windows
-   follow one another, so its best so far is held apart and compared: two passes over a row of units.
+1. Within a batch, the maxima of short pieces of the windows are at hand (``[piece, unit]``). A document's
+   windows follow one another, so its best so far is held apart and compared: two passes over a row of units.
 2. Only units whose maximum beats both their document's best and the weakest document that is kept look up
    *where* it is, in the one piece that holds it. After the first documents these are few.
 3. When the document ends, its best goes into the sorted list.
 
 A document has one place in a list, and places are ordered by activation, then corpus position. The first
-``size`` of that order are the same however the corpus was split, and merging two lists gives that of the whole.
-(A second rule, such as one example an identical context, has no such guarantee and is applied at the end:
-:mod:`actmax.observe.atlas_tables`.)
+``size`` of that order are the same however the corpus was split, and merging two lists gives that of the
+whole. (A second rule, such as one example an identical context, has no such guarantee and is applied at the
+end: :mod:`actmax.observe.atlas_tables`.)
 
 Values are float32 and exact. The weakest examples are the strongest of the negated values.
 """
@@ -28,8 +28,8 @@ NEVER = 2**62
 """The corpus position of an empty place, after all others."""
 
 Columns = Callable[[Int64[Tensor, " n"], Int64[Tensor, " n"]], tuple[Tensor, Tensor]]
-"""From pieces and units to those units' values in those pieces and the corpus positions, increasing, ``[n, pos]``
-each; what is not kept is -inf."""
+"""From pieces and units to those units' values in those pieces and their corpus positions, increasing,
+``[n, pos]`` each; what is not kept is -inf."""
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """A histogram for every unit whose bins are known before the first value: signed, four bins an octave.
 
-Bin edges are powers of two and the quarters between them, from 2**-10 to 2**14, on both sides of zero, with one
-bin around zero; what lies beyond goes into the outermost bins. A float32's bin can be read from its bits: sign,
-exponent and the first two bits of the mantissa. Counts are integers, so merging is exact.
+Bin edges are powers of two and the quarters between them, from 2**-10 to 2**14, on both sides of zero, with
+one bin around zero; what lies beyond goes into the outermost bins. A float32's bin can be read from its
+bits: sign, exponent and the first two bits of the mantissa. Counts are integers, so merging is exact.
 
 Counting every position of every unit is the costliest statistic there is, so an atlas counts one position in
 16, chosen by a hash of the corpus position: the same for all units and however the corpus is split.

@@ -28,7 +28,7 @@ class Kept:
 
     @cached_property
     def windows(self) -> list[tuple[int, slice | Tensor]]:
-        """Rows with a kept position, in corpus order, and its kept columns: a slice where they are side by side."""
+        """Rows with a kept position, in corpus order, and the kept columns (a slice where adjacent)."""
         found: list[tuple[int, int, slice | Tensor]] = []
         for row, mask in enumerate(self.keep):
             columns = mask.nonzero()[:, 0]
@@ -55,7 +55,7 @@ class Kept:
 
     @cached_property
     def documents(self) -> list[tuple[int, int, int, int]]:
-        """Runs of ``windows`` from one document: number, first corpus position, first window, one past the last."""
+        """Runs of ``windows`` from one document: number, first corpus position, first window, end."""
         runs: list[tuple[int, int, int, int]] = []
         numbers = self.document.tolist()
         for k, (row, part) in enumerate(self.windows):
@@ -80,7 +80,7 @@ class Kept:
         return {}
 
     def sample(self, every: int) -> Int[Tensor, " n"]:
-        """About one in ``every`` kept positions, chosen by corpus position alone; places in ``[batch * pos]``."""
+        """One in ``every`` kept positions, by a hash of the corpus position; places in ``[batch * pos]``."""
         if every not in self._samples:
             chosen = self.keep & (self._scattered % every == 0)
             self._samples[every] = chosen.flatten().nonzero()[:, 0]

@@ -3,8 +3,8 @@
 1. The model runs; each site's value is summarised when it comes by (:func:`actmax.models.stream.stream`).
    A block's values wait until its output is known, because that says which positions are sinks there
    (:mod:`actmax.observe.sinks`); they are then still in the cache. Nothing else is held.
-2. Batches are the same windows every time (window ``k * at_once`` and those after it): a matrix product's last
-   bits depend on how many rows it has, so a run that was stopped and resumed has to batch alike.
+2. Batches are the same windows every time (window ``k * at_once`` and those after it): a matrix product's
+   last bits depend on how many rows it has, so a run that was stopped and resumed has to batch alike.
 
 Memory is that of the summaries, whatever the corpus: about 1.6 KB a unit for top-20 at both ends.
 """

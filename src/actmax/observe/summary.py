@@ -1,8 +1,8 @@
 """What is remembered of a corpus for every unit of a site: one ``update`` a batch, and ``merge``.
 
 ``merge`` is associative and commutative with ties broken by corpus position, and windows are atoms, so any
-split of the windows and any order gives the same bytes (:meth:`SiteSummary.state`). That is what makes resuming
-and clusters simple: a summary of a part is a summary.
+split of the windows and any order gives the same bytes (:meth:`SiteSummary.state`). That is what makes
+resuming and clusters simple: a summary of a part is a summary.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ class SiteSummary:
         buffers = buffers or Buffers()
         scratch = buffers.take("scratch", tuple(values.shape), values)
         shape = (len(kept.windows), values.shape[2])
-        sums, squares, positive = (buffers.take(name, shape, values) for name in ("sum", "square", "positive"))
+        sums, squares, positive = (
+            buffers.take(name, shape, values) for name in ("sum", "square", "positive")
+        )
         _sum(values, kept, sums)
         _sum(torch.mul(values, values, out=scratch), kept, squares)
         _sum(torch.gt(values, 0, out=scratch), kept, positive)
@@ -142,20 +144,21 @@ class SiteSummary:
                 Exact(*state["sum"].clone().unbind()),
                 Exact(*state["squares"].clone().unbind()),
                 state["positive"],
-                *state["range"].clone().unbind(),
+                state["range"][0].clone(),
+                state["range"][1].clone(),
             ),
             Histogram(state["histogram"]),
-            *(
-                Examples(state[f"{end}.value"], state[f"{end}.where"], state[f"{end}.document"])
-                for end in ("top", "bottom")
-            ),
+            _examples_of(state, "top"),
+            _examples_of(state, "bottom"),
             every,
         )
 
 
-def _sum(
-    values: Float32[Tensor, "batch pos unit"], kept: Kept, out: Float32[Tensor, "window unit"]
-) -> None:
+def _examples_of(state: Mapping[str, Tensor], end: str) -> Examples:
+    return Examples(state[f"{end}.value"], state[f"{end}.where"], state[f"{end}.document"])
+
+
+def _sum(values: Float32[Tensor, "batch pos unit"], kept: Kept, out: Float32[Tensor, "window unit"]) -> None:
     """Each window's sum over its kept positions."""
     if kept.common is not None:
         torch.sum(values[:, kept.common], 1, out=out)
@@ -167,7 +170,7 @@ def _sum(
 def _extremes(
     values: Float32[Tensor, "batch pos unit"], kept: Kept, buffers: Buffers
 ) -> tuple[Float32[Tensor, "piece unit"], Float32[Tensor, "piece unit"]]:
-    """Minima and maxima of pieces of ``PIECE`` positions, or of windows where these differ in what they keep."""
+    """Minima and maxima of pieces of ``PIECE`` positions, or of windows that keep different ones."""
     part = kept.common
     each = 1 if part is None else -(-(part.stop - part.start) // PIECE)
     shape = (len(kept.windows), each, values.shape[2])
