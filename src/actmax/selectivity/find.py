@@ -40,14 +40,14 @@ class Match:
 
 def find_words(tokens: Tokens, words: Iterable[str]) -> list[Match]:
     """Every whole occurrence of the words, as they are written, in the order of the corpus."""
-    found: dict[tuple[int, int], Match] = {}
+    found: dict[int, Match] = {}  # by where it ends: with its space as a token of its own it is found twice
     for word in words:
         for sequence in sequences_of(tokens, word):
             for start in occurrences(tokens.ids, sequence).tolist():
                 stop = start + len(sequence)
-                if (start, stop) not in found and _is_whole(tokens, start, stop, word):
-                    found[start, stop] = Match(start, stop, word)
-    return [found[span] for span in sorted(found)]
+                if stop not in found and _is_whole(tokens, start, stop, word):
+                    found[stop] = Match(start, stop, word)
+    return [found[stop] for stop in sorted(found)]
 
 
 def sequences_of(tokens: Tokens, word: str) -> list[tuple[int, ...]]:

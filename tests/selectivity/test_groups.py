@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.selectivity.corpora import corpus
+from tests.tiny import tiny_tokenizer
+
+from actmax.errors import ActmaxError
+from actmax.selectivity import wordlists
+from actmax.selectivity.groups import Found, Source, check_apart
+from actmax.selectivity.named import BUILT_IN, both_labels, parse_group
+from actmax.selectivity.run import find_samples
+from actmax.selectivity.sample import Sample, sample_of_text
+
+RNG = np.random.default_rng
+
+
+def source(**changes: object) -> Source:
+    return Source(tiny_tokenizer(), corpus(), **changes)  # type: ignore[arg-type]
+
+
+def found(name: str, **changes: object) -> Found:
+    return parse_group(name).samples(source(**changes), RNG(0))
+
+
+def target(sample: Sample) -> str:
+    return str(tiny_tokenizer().decode(list(sample.ids[sample.start : sample.stop])))
+
+
+def test_the_lists_are_as_large_as_they_say() -> None:
+    assert len(set(wordlists.words("nouns"))) == 105
+    assert len(set(wordlists.words("verbs"))) == 118
+    assert len(set(wordlists.words("adjectives"))) == 60
+    for one in ("nouns", "verbs", "adjectives", "negation", "affirmation"):
+        for other in ("nouns", "verbs", "adjectives", "negation", "affirmation"):
+            assert one == other or not set(wordlists.words(one)) & set(wordlists.words(other))
+
+
+def test_pairs_differ_in_the_marked_word_alone() -> None:
+    pairs = wordlists.pairs()
+    assert len(pairs) >= 60
+    for first, second in pairs:
+        a, b = first.target, second.target
+        assert first.text[: a[0]] == second.text[: b[0]]
+        assert first.text[a[1] :] == second.text[b[1] :]
+        assert first.text[slice(*a)].lower() in wordlists.words("negation")
+        assert first.text[slice(*a)] != second.text[slice(*b)]
+        assert not set("{}|*^") & set(first.text + second.text)
+
+
+def test_the_second_set_has_both_categories_in_each_sentence() -> None:
+    animals = wordlists.sentences("animals_and_vehicles", "*")
+    vehicles = wordlists.sentences("animals_and_vehicles", "^")
+    assert len(animals) == len(vehicles) == 20
+    known = [
+        {s.text[slice(*s.target)] for s in wordlists.sentences(name)} for name in ("animals", "vehicles")
+    ]
+    assert [len(words) for words in known] == [20, 20]
+    for animal, vehicle in zip(animals, vehicles, strict=True):
+        assert animal.text == vehicle.text
+        assert animal.text[slice(*animal.target)] in known[0]
+        assert vehicle.text[slice(*vehicle.target)] in known[1]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_every_built_in_group_has_a_partner_and_samples(name: str) -> None:
+    assert BUILT_IN[BUILT_IN[name].partner]
+    group = parse_group(name)
+    if not group.needs_corpus:
+        samples = group.samples(Source(tiny_tokenizer()), RNG(0)).samples
+        assert len(samples) >= 20
+        assert all(sample.text in target(sample) for sample in samples)
+
+
+def test_a_word_alone_has_its_space_or_not() -> None:
+    group = parse_group("words:cat,dog", "alone")
+    for space, forms in (("with", [" cat", " dog"]), ("without", ["cat", "dog"])):
+        samples = group.samples(Source(tiny_tokenizer(), space=space), RNG(0)).samples  # type: ignore[arg-type]
+        assert [target(sample) for sample in samples] == forms
+    both = group.samples(Source(tiny_tokenizer(), space="both"), RNG(0)).samples
+    assert [target(sample) for sample in both] == [" cat", "cat", " dog", "dog"]
+    assert both[0].document == both[1].document
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (3, 0), (3, 2), (1000, 1000)])
+def test_a_window_holds_what_stands_around_the_target(before: int, after: int) -> None:
+    tokens = corpus()
+    for sample in found("words:cat,sea", before=before, after=after).samples:
+        begin = sample.where - sample.start
+        assert tokens.ids[begin : begin + len(sample.ids)].tolist() == list(sample.ids)
+        assert sample.start <= before
+        assert len(sample.ids) - sample.stop <= after
+        assert target(sample).strip() == sample.word
+        document = int(sample.document.split()[-1])
+        assert tokens.bounds[document] <= begin
+        assert begin + len(sample.ids) <= tokens.bounds[document + 1]
+        text = tokens.texts[document]
+        assert sample.before.rstrip(" ") + " " * (target(sample)[0] == " ") + sample.text in text
+
+
+def test_words_that_never_occur_are_named() -> None:
+    assert found("words:cat,zebra,sea").missing == ("zebra",)
+
+
+def test_files_of_each_kind(tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("the cat\n\nthe dog\n")
+    (tmp_path / "rows.csv").write_text(
+        'text,label,target\nthe cat sat,x,cat\na dog ran,y,\n"the, sea",x,sea\n'
+    )
+    rows = [{"text": "the cat sat", "target": "cat", "document": "d"}, {"text": "a ship", "document": "d"}]
+    (tmp_path / "rows.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    assert [target(s) for s in found(str(tmp_path / "lines.txt")).samples] == ["the cat", "the dog"]
+    assert [target(s) for s in found(str(tmp_path / "rows.csv#x")).samples] == [" cat", " sea"]
+    samples = found(str(tmp_path / "rows.jsonl")).samples
+    assert [target(s) for s in samples] == [" cat", "a ship"]
+    assert {s.document for s in samples} == {"d"}
+    assert both_labels(str(tmp_path / "rows.csv")) == tuple(f"{tmp_path}/rows.csv#{label}" for label in "xy")
+
+
+def test_a_target_of_several_tokens_is_all_of_them() -> None:
+    text = "a waiting ship"
+    sample = sample_of_text(tiny_tokenizer(), text, target=(2, 9))
+    assert sample.stop - sample.start >= 1
+    assert target(sample).strip() == sample.text == "waiting"
+
+
+def bad_csv(text: str) -> Callable[[Path], str]:
+    def make(folder: Path) -> str:
+        (folder / "x.csv").write_text(text)
+        return str(folder / "x.csv")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("words:", "is empty"),
+        ("words:zebra", "occurs nowhere in the corpus 'small'"),
+        ("words:Anna", "has one member ('Anna')"),
+        ("regex:", "is empty"),
+        ("regex:[", "no regular expression"),
+        ("length:0", "no length"),
+        ("length:5-3", "no length in it"),
+        ("nuons", "nearest are nouns"),
+        ("missing.csv", "There is no file"),
+    ],
+)
+def test_a_group_that_cannot_be_is_one_sentence(name: str, sentence: str) -> None:
+    with pytest.raises(ActmaxError) as error:
+        found(name)
+    assert sentence in str(error.value)
+    assert str(error.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("text,label\na,x\nb,x\n", "All labels in x.csv are 'x'"),
+        ("text,label\na,x\nb,\n", "1 of 2 rows of x.csv have no label"),
+        ("text,label\na,x\nb,nan\n", "1 of 2 rows of x.csv have no label"),
+        ("text,label\na,x\nb,y\nc,z\n", "has 3 labels"),
+        ("words,label\na,x\n", "no column 'text'"),
+        ("text,label\n,x\n", "The line 2 of x.csv has no text"),
+    ],
+)
+def test_labels_that_cannot_be_compared(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(ActmaxError, match=sentence.replace("(", r"\(")):
+        both_labels(bad_csv(text)(tmp_path))
+
+
+def test_a_target_that_is_not_in_its_text(tmp_path: Path) -> None:
+    with pytest.raises(ActmaxError, match="is not in its text"):
+        parse_group(bad_csv("text,target\nthe cat,dog\n")(tmp_path))
+
+
+def test_a_corpus_rule_without_a_corpus() -> None:
+    with pytest.raises(ActmaxError, match="name one with --corpus"):
+        parse_group("words:cat,sea").samples(Source(tiny_tokenizer()), RNG(0))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "shared"),
+    [
+        ("words:cat,sea", "words:dog,sea", "'sea'"),
+        ("words:cat,sea", "regex:c[a-z]t", "'cat'"),
+        ("words:the,sea", r"regex:the [a-z]+", "'the"),
+    ],
+)
+def test_groups_that_overlap(a: str, b: str, shared: str) -> None:
+    with pytest.raises(ActmaxError, match="overlap") as error:
+        find_samples([parse_group(a), parse_group(b)], [], source(), RNG(0))
+    assert shared in str(error.value)
+
+
+def test_the_same_text_twice_is_an_overlap_unless_the_target_differs() -> None:
+    a, b = parse_group("animals-second"), parse_group("vehicles-second")
+    one, other = (group.samples(Source(tiny_tokenizer()), RNG(0)) for group in (a, b))
+    check_apart(a, b, one, other)
+    with pytest.raises(ActmaxError, match="overlap"):
+        check_apart(a, a, one, one)
+
+
+def test_a_draw_depends_on_the_seed_alone() -> None:
+    one, again, other = (
+        parse_group("regex:[a-z]+").samples(source(most=10), RNG(seed)).samples for seed in (0, 0, 1)
+    )
+    assert one == again != other
+    assert len(one) == 10
