@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from tests.tiny import tiny_model, tiny_tokenizer
 
+from actmax.errors import ActmaxError
 from actmax.fetch.cache import CACHE_VARIABLE
 from actmax.models.model import Model, Source
-from actmax.models.sites import Unit
 from actmax.observe import scale as module
+from actmax.observe.atlas import Atlas
+from actmax.observe.atlas_build import AtlasSettings, build_atlas
 from actmax.observe.corpus_tokens import tokens_of_texts
 from actmax.observe.reading import read_units
 from actmax.observe.run import observe
@@ -72,15 +74,27 @@ def test_a_model_without_identity_is_not_cached(cache: Path) -> None:
     assert not cache.exists()
 
 
-def test_an_atlas_is_asked_first() -> None:
-    class Atlas:
-        def scale_of(self, unit: Unit) -> Scale | None:
-            return given if unit.name == UNIT else None
+def test_an_atlas_is_asked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = known_model()
+    settings = AtlasSettings(sites=("blocks.*.hook_resid_post",), top=2)
+    build_atlas(model, windows(), tmp_path / "atlas", settings)
+    atlas = Atlas.open(tmp_path / "atlas")
+    fresh = unit_scale(model, UNIT, corpus=windows())
+    reads: list[int] = []
 
-    given = Scale(UNIT, 9.0, -1.0, 0.0, 1.0, {"50": 0.0}, 10, "atlas", "hash")
-    first, second = unit_scales(known_model(), [UNIT, "hook_embed:3"], corpus=windows(), atlas=Atlas())
-    assert first is given
-    assert second.corpus == "texts"
+    def counted(*arguments: Any, **options: Any) -> Any:
+        reads.append(len(arguments[1]))
+        return read_units(*arguments, **options)
+
+    monkeypatch.setattr(module, "read_units", counted)
+    found, other = unit_scales(model, [UNIT, "hook_embed:3"], corpus=windows(), atlas=atlas)
+    assert reads == [1]
+    assert (found.maximum, found.minimum) == pytest.approx((fresh.maximum, fresh.minimum), rel=1e-5)
+    assert found.mean == pytest.approx(fresh.mean, rel=1e-4)
+    assert (found.unit, found.n_tokens, found.sha256) == (UNIT, fresh.n_tokens, fresh.sha256)
+    assert other.unit == "hook_embed:3"
+    with pytest.raises(ActmaxError, match="other weights"):
+        unit_scale(tiny_model(), UNIT, corpus=windows(), atlas=atlas)
 
 
 def test_ratios_know_their_side() -> None:

@@ -44,8 +44,8 @@ def open_corpus(
             ``-`` for text on stdin, or ``hf:NAME``; several are read one after another.
         tokenizer: the model's.
         field: which field of a JSON object, or column of a table, holds the text.
-        max_tokens: how many tokens will be read of it. Only so much of a long corpus is stored that they can
-            be spread over (8 million characters, or 64 for each token wanted); None stores all of it.
+        max_tokens: how many tokens will be read of it. Of a long corpus only so much is stored that they can
+            be spread over (8 million characters, or at least 64 for each token); None stores all of it.
         progress: told of fetching, reading and tokenising.
 
     Raises:
@@ -55,7 +55,8 @@ def open_corpus(
     given = [names] if isinstance(names, str) else list(names)
     if not given:
         raise ActmaxError(f"No corpus was named; give a path or {DEFAULT_CORPUS}.")
-    limit = None if max_tokens is None else max(READ_AHEAD, 64 * max_tokens)
+    # Rounded up to a power of two, so that asking for a few tokens more does not store the text again.
+    limit = None if max_tokens is None else max(READ_AHEAD, 1 << (64 * max_tokens - 1).bit_length())
     sources = [source_of(name, field=field, bounded=limit is not None, progress=progress) for name in given]
     text = stored_text(_together(sources), limit, progress)
     return stored_tokens(text, tokenizer, progress)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Int, UInt8
+from jaxtyping import Int, Shaped, UInt8
 
 _REMEMBERED = 1 << 24
 """Characters of decoded strings that are kept at hand."""
@@ -49,7 +50,7 @@ def open_packed(data: Path, bounds: Path) -> Packed:
     return Packed(open_array(data, np.dtype(np.uint8)), open_array(bounds, np.dtype("<i8")))
 
 
-def open_array(path: Path, dtype: np.dtype) -> np.ndarray:  # type: ignore[type-arg]  # any dtype
+def open_array(path: Path, dtype: np.dtype[Any]) -> Shaped[np.ndarray, " n"]:
     """A flat file of numbers, mapped into memory for reading."""
     if path.stat().st_size == 0:
         return np.empty(0, dtype=dtype)

@@ -13,7 +13,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from actmax.errors import ActmaxError
 from actmax.fetch.cache import cache_dir
@@ -21,6 +20,7 @@ from actmax.fetch.progress import Progress, silent
 from actmax.inputs.bos import BosPolicy, bos_id
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
+from actmax.observe.atlas import Atlas
 from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.observe.observation import observe_unit
 from actmax.observe.reading import read_units
@@ -69,12 +69,34 @@ class Scale:
         return CorpusMaximum(value, self.n_tokens, self.corpus, self.sha256)
 
 
-@runtime_checkable
-class KnowsScales(Protocol):
-    """An atlas: it may already hold a unit's scale."""
+def scale_in_atlas(model: Model, unit: Unit, atlas: Atlas) -> Scale | None:
+    """A unit's scale from an atlas of the same model.
 
-    def scale_of(self, unit: Unit) -> Scale | None:
-        """The unit's scale, or None where the unit is not in it."""
+    None where the atlas does not hold the unit, or was built with sinks, whose values would be its extremes.
+
+    Raises:
+        ActmaxError: the atlas is of another model, or damaged.
+    """
+    made = atlas.manifest
+    if (made["model"], made["weights"]) != (model.name, model.source.sha256 or model.source.revision):
+        raise ActmaxError(
+            f"The atlas in {str(atlas.folder)!r} is of {made['model']} with other weights than {model.name};"
+            " give one of the same model."
+        )
+    if unit.index is None or unit.site.name not in atlas.sites or made["include_sinks"]:
+        return None
+    seen = atlas.unit(f"{unit.site.name}:{unit.index}")
+    return Scale(
+        unit=unit.name,
+        maximum=seen.max,
+        minimum=seen.min,
+        mean=seen.mean,
+        std=seen.std,
+        percentiles={f"{percent:.3g}": value for percent, value in seen.percentiles.items()},
+        n_tokens=seen.count,
+        corpus=made["corpus"]["name"],
+        sha256=made["corpus"]["sha256"],
+    )
 
 
 def unit_scale(
@@ -82,7 +104,7 @@ def unit_scale(
     unit: str | Unit,
     *,
     corpus: str | Windows = DEFAULT_CORPUS,
-    atlas: KnowsScales | None = None,
+    atlas: Atlas | None = None,
     max_tokens: int = QUICK,
     bos: BosPolicy = "auto",
     progress: Progress = silent,
@@ -98,7 +120,7 @@ def unit_scales(
     units: Sequence[str | Unit],
     *,
     corpus: str | Windows = DEFAULT_CORPUS,
-    atlas: KnowsScales | None = None,
+    atlas: Atlas | None = None,
     max_tokens: int = QUICK,
     bos: BosPolicy = "auto",
     progress: Progress = silent,
@@ -119,7 +141,10 @@ def unit_scales(
         KeyboardInterrupt: stopped before all was read; a part would give another scale each time.
     """
     resolved = [unit if isinstance(unit, Unit) else resolve(model, unit) for unit in units]
-    known = {k: atlas.scale_of(unit) if atlas is not None else None for k, unit in enumerate(resolved)}
+    known = {
+        k: scale_in_atlas(model, unit, atlas) if atlas is not None else None
+        for k, unit in enumerate(resolved)
+    }
     if all(known.values()):
         return [scale for scale in known.values() if scale is not None]
     if isinstance(corpus, Windows):
