@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -76,6 +77,8 @@ def weighted_units(
     """The sum of further units with their weights; None where there are none."""
     total: Objective | None = None
     for weight, name in units:
+        if not math.isfinite(weight):
+            raise ActmaxError(f"The weight of {name} is {weight}; give a finite number.")
         term = weight * activation(resolve(model, name), positions)
         total = term if total is None else total + term
     return total

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from actmax.decode.nearest import Metric
+from actmax.decode.nearest import Metric, check_metric
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy, bos_policy
 
@@ -39,4 +39,5 @@ class SoftSettings:
         for name, weight in (("l2", self.l2), ("shell-penalty", self.shell_penalty)):
             if not (math.isfinite(weight) and weight >= 0):
                 raise ActmaxError(f"The weight {name} is {weight}; give a number from 0.")
+        check_metric(self.metric)
         bos_policy(self.bos)

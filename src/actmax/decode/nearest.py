@@ -16,6 +16,16 @@ from actmax.shapes import Embeds
 Metric = Literal["cosine", "l2", "dot"]
 
 
+def check_metric(word: str) -> None:
+    """Refuse a word that names no metric.
+
+    Raises:
+        ActmaxError: it does not; the sentence lists those that do.
+    """
+    if word not in get_args(Metric):
+        raise ActmaxError(f"Nearness is measured by {', '.join(get_args(Metric))}, not {word!r}.")
+
+
 @dataclass(frozen=True)
 class Nearest:
     """The k nearest tokens of each position, the nearest first."""
@@ -50,8 +60,7 @@ def similarity_to_tokens(
     model: Model, vectors: Float[Tensor, "pos d_model"], metric: Metric = "cosine"
 ) -> Float[Tensor, "pos vocab"]:
     """The similarity of some vectors to every token, in float32."""
-    if metric not in get_args(Metric):
-        raise ActmaxError(f"Nearness is measured by {', '.join(get_args(Metric))}, not {metric!r}.")
+    check_metric(metric)
     rows, vectors = model.embedding.float(), vectors.float()
     dot = vectors @ rows.T
     if metric == "dot":
