@@ -73,7 +73,7 @@ def maximize(
     \b
     Examples:
       actmax maximize hidden_states.4:90 --restarts 10 --out runs/demo
-      actmax maximize blocks.8.mlp.hook_post:2022 --positions last --minimize
+      actmax maximize blocks.8.mlp.hook_post:1022 --positions last --minimize
       actmax maximize hidden_states.4:90 --also "-0.5*hidden_states.4:91"
     """
     if out is not None:
