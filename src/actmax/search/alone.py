@@ -35,7 +35,7 @@ def run_alone(problem: TextProblem, ids: Row, at: int = 0, restart: int = 0) -> 
     whole = torch.tensor([[*problem.frame.before, *ids, *problem.frame.after]], device=problem.model.device)
     acts = read(problem.model, goal.sites | {_LOGITS}, ids=whole)
     after = {site: value[:, before:] for site, value in acts.items()}
-    activation = goal.reduce(goal.values(after).float(), goal.readable(after, before)).double().cpu()
+    activation = goal.reduce(goal.values(after).double(), goal.readable(after, before)).double().cpu()
     predicted = token_nats(acts[_LOGITS], whole)  # of every token but the very first
     own = predicted[:, max(before - 1, 0) : before + len(ids) - 1]
     nats = (own.double().sum(dim=1) / max(own.shape[1], 1)).cpu()

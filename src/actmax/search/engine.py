@@ -22,11 +22,12 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import DynamicCache
 
-from actmax.models.read import Prefix, read, read_prefix
+from actmax.models.read import Prefix, read_prefix
+from actmax.models.read import read as read
 from actmax.models.sites import LOGITS, Site
 from actmax.search.meter import Meter
 from actmax.search.text_method import TextProblem
-from actmax.shapes import Embeds, Ids, Scores
+from actmax.shapes import Acts, Embeds, Ids, Scores
 
 _LOGITS = Site(LOGITS)
 _GROUP = 24
@@ -114,9 +115,10 @@ class Engine:
     def count_root(self, deep: bool, *, paid: bool) -> None:
         """Count the frame's prefix once per depth (not again where a resumed search has it counted)."""
         if deep not in self._counted:
-            self._counted.add(deep)
             if not paid:
+                self.meter.demand(len(self.problem.frame.before))
                 self.meter.spend(forward=len(self.problem.frame.before))
+            self._counted.add(deep)
 
     def first_logits(self, deep: bool) -> Float[Tensor, "one vocab"] | None:
         """What the model expects after the frame's prefix; None where there is no prefix."""
@@ -150,9 +152,9 @@ class Engine:
             )
         return _gather(pieces, len(rows))
 
-    def cost(self, rows: Ids, trunk: Trunk | None = None, of: Tensor | None = None) -> int:
-        """An upper bound of the positions that :meth:`see` will run."""
-        return len(rows) * (rows.shape[1] + self.n_after) + (0 if trunk is None else trunk.rows.numel())
+    def cost(self, trunk: Trunk) -> int:
+        """The positions that :meth:`fill` will run, at most."""
+        return 0 if trunk.filled or trunk.paid else trunk.rows.numel()
 
     @torch.no_grad()
     def fill(self, trunk: Trunk) -> None:
@@ -206,12 +208,12 @@ class Engine:
                 if first is None
                 else first[:, None].expand(len(leaf), 1, -1)
             )
-            logps = torch.cat([head, before], dim=1).float().log_softmax(dim=-1)
+            logps = _wide(torch.cat([head, before], dim=1)).log_softmax(dim=-1)
             if first is None:
                 logps = torch.cat([torch.zeros_like(logps[:, :1]), logps[:, 1:]], dim=1)
             if ids is not None:
                 nats = -logps.gather(2, ids.to(logps.device)[..., None])[..., 0]
-        return leaf, Seen(values.float(), readable, nats), logps
+        return leaf, Seen(_wide(values), readable, nats), logps
 
     def mean_nats(self, nats: Float[Tensor, "batch token"]) -> Scores:
         """Nats per token over those tokens that something precedes."""
@@ -290,7 +292,7 @@ class Engine:
         device = self.model.device
         keeping = keeping or self._beginning(start, deep, trunk, of, len(ids))
         acts = read(self.model, self._sites(deep), ids=ids.to(device), prefix=keeping)
-        values = self.goal.values(acts).float()
+        values = _wide(self.goal.values(acts))
         readable = self.goal.readable(acts, len(self.problem.frame.before) + start)
         if count:
             self.meter.spend(forward=ids.numel())
@@ -310,19 +312,30 @@ class Engine:
         return Seen(values, readable, nats), logits
 
 
-def common(rows: Ids, others: Ids) -> Int[Tensor, " batch"]:
+def _wide(values: Tensor) -> Tensor:
+    """At least float32."""
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
+def common(rows: Ids, others: Int[Tensor, "batch other"]) -> Int[Tensor, " batch"]:
     """How many first tokens each row shares with another; the last of its own always goes through again."""
     n = min(rows.shape[1], others.shape[1])
     equal: Tensor = (rows[:, :n] == others[:, :n]).long().cumprod(dim=1).sum(dim=1)
     return equal.clamp_max(rows.shape[1] - 1)
 
 
-def _nats(logits: Tensor, ids: Ids, first: Tensor | None) -> Float[Tensor, "batch token"]:
-    n = ids.shape[1]
-    later = functional.cross_entropy(logits[:, : n - 1].float().transpose(1, 2), ids[:, 1:], reduction="none")
+def _nats(
+    logits: Acts, ids: Int[Tensor, "batch token"], first: Float[Tensor, "_ width"] | None
+) -> Float[Tensor, "batch token"]:
+    """``-log p`` of each token, from the logits at the tokens' own places and those before the first."""
+    batch, n = ids.shape
+    flat = _wide(logits[:, : n - 1].flatten(0, 1))  # (a transposed view is many times slower)
+    later = functional.cross_entropy(flat, ids[:, 1:].reshape(-1), reduction="none").reshape(batch, n - 1)
     if first is None:
-        return torch.cat([torch.zeros_like(logits[:, :1, 0]).float(), later], dim=1)
-    start = functional.cross_entropy(first.float().expand(len(ids), -1), ids[:, 0], reduction="none")
+        return torch.cat(
+            [torch.zeros_like(later[:, :1]) if n > 1 else _wide(logits[:, :1, 0]) * 0, later], dim=1
+        )
+    start = functional.cross_entropy(_wide(first).expand(batch, -1), ids[:, 0], reduction="none")
     return torch.cat([start[:, None], later], dim=1)
 
 

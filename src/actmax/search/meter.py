@@ -42,6 +42,15 @@ class Budget:
             if value is not None and not value > 0:
                 raise ActmaxError(f"A budget of {value} {name.replace('_', ' ')} is none; give more than 0.")
 
+    def share(self, part: float) -> Budget:
+        """A part of every limit, rounded down, but no limit less than 1."""
+
+        def of(limit: int | None) -> int | None:
+            return None if limit is None else max(1, int(limit * part + 1e-9))
+
+        seconds = None if self.seconds is None else self.seconds * part
+        return Budget(of(self.sequences), of(self.forward_tokens), of(self.backward_tokens), seconds)
+
 
 class BudgetSpent(Exception):  # noqa: N818 - not an error: it ends a search
     """The budget is spent; what was scored up to it has been kept."""
@@ -69,15 +78,7 @@ class Meter:
 
     def allot(self, share: float) -> None:
         """From now on only this share of the whole budget may be spent (0 to 1, what is spent included)."""
-
-        def part(limit: int | None) -> int | None:
-            return None if limit is None else max(1, int(limit * share))
-
-        whole = self.whole
-        seconds = None if whole.seconds is None else whole.seconds * share
-        self.budget = Budget(
-            part(whole.sequences), part(whole.forward_tokens), part(whole.backward_tokens), seconds
-        )
+        self.budget = self.whole.share(share)
 
     @property
     def left(self) -> int | None:
@@ -100,6 +101,16 @@ class Meter:
         if most < 1 or self.late:
             raise BudgetSpent
         return int(min(rows, most))
+
+    def demand(self, tokens: int) -> None:
+        """Check that so many positions may still go forward.
+
+        Raises:
+            BudgetSpent: they may not.
+        """
+        limit = self.budget.forward_tokens
+        if limit is not None and self._forward + tokens > limit:
+            raise BudgetSpent
 
     @property
     def late(self) -> bool:

@@ -7,18 +7,17 @@ from jaxtyping import Int
 from torch import Tensor
 
 from actmax.search.text_method import Row, TextProblem
-from actmax.shapes import Ids
 
 _ROUNDS = 8
 
 
 def substituted(
     problem: TextProblem,
-    parents: Ids,
+    parents: Int[Tensor, "parent pos"],
     tokens: Int[Tensor, "parent pos k"],
     per_parent: int,
     rng: torch.Generator,
-) -> tuple[Ids, Int[Tensor, " batch"]]:
+) -> tuple[Int[Tensor, "child pos"], Int[Tensor, " child"]]:
     """Children that differ from their parent in one token.
 
     Position and token are drawn uniformly (the token among the ``k`` proposed for the position). Children
@@ -63,8 +62,12 @@ def substituted(
 
 
 def at_position(
-    problem: TextProblem, parent: Ids, position: int, tokens: Int[Tensor, " k"], most: int | None = None
-) -> Ids:
+    problem: TextProblem,
+    parent: Int[Tensor, "1 pos"],
+    position: int,
+    tokens: Int[Tensor, " k"],
+    most: int | None = None,
+) -> Int[Tensor, "child pos"]:
     """``parent`` (one row) with each of the tokens at one position, those that may be given, in their order.
 
     Args:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import torch
@@ -70,7 +71,7 @@ class TextProblem:
         """The fewest searched tokens."""
         return self.length if self.shortest is None else self.shortest
 
-    @property
+    @cached_property
     def tokens(self) -> Tokens:
         """Which sequences may be given: ``keep(ids)`` and ``random(n, length, rng)``."""
         return Tokens(self.model, self.allowed, self.frame, self.reachable)

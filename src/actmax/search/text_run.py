@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from actmax.inputs.streams import stream
@@ -112,6 +112,33 @@ def run_text(
         if journal is not None:
             journal.close()
     return _outcome(problem, ended, scorer.cost)
+
+
+def run_each(
+    method: TextMethod,
+    problem: TextProblem,
+    budget: Budget,
+    *,
+    seed: int = 0,
+    resume: Path | None = None,
+    on_step: Callable[[int, TextStep, TextScorer], None] | None = None,
+) -> dict[int, TextOutcome]:
+    """Read every position in turn (``--positions each``): one search a position, equal shares of the budget.
+
+    Returns:
+        Position after the prefix to what was found for it. Where the user stops, the positions so far.
+    """
+    n = problem.least + len(problem.frame.after)
+    places = range(0 if problem.frame.before or problem.goal.read_first else 1, n)
+    share = budget.share(1 / len(places))
+    found: dict[int, TextOutcome] = {}
+    for place in places:
+        one = replace(problem, goal=replace(problem.goal, positions=place))
+        folder = None if resume is None else resume / f"position-{place}"
+        found[place] = run_text(method, one, share, seed=seed, resume=folder, on_step=on_step)
+        if not found[place].complete:
+            break
+    return found
 
 
 def _search(

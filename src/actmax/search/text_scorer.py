@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,6 +22,8 @@ from actmax.search.journal import Journal, question_of
 from actmax.search.meter import Budget, BudgetSpent, Cost, Meter
 from actmax.search.text_method import TextProblem
 from actmax.shapes import Embeds, Ids, Scores
+
+Parents: TypeAlias = Int[Tensor, "parent shared"]
 
 _TRUNK_BYTES = 1 << 29
 """Logits of a trunk; more is not kept."""
@@ -111,7 +114,7 @@ class TextScorer:
         ids: Ids,
         *,
         nats: bool = False,
-        base: Ids | None = None,
+        base: Parents | None = None,
         of: Int[Tensor, " batch"] | None = None,
     ) -> Scored:
         """Score rows of tokens, without a graph.
@@ -136,8 +139,7 @@ class TextScorer:
         if (known := self._known(question, deep)) is not None:
             answer, cut = known
         else:
-            width = ids.shape[1] + self._engine.n_after
-            answer, cut = self._live_ids(ids, deep, trunk, of, self.meter.affordable(len(ids), width))
+            answer, cut = self._live_ids(ids, deep, trunk, of)
             self._record(question, answer, cut)
         scored = self._scored(answer)
         self._keep(ids, scored)
@@ -204,21 +206,34 @@ class TextScorer:
         return NextTokens(answer["tokens"], answer["log_probs"], answer["nats"])
 
     def _live_ids(
-        self, ids: Ids, deep: bool, trunk: Trunk | None, of: Tensor | None, rows: int
+        self, ids: Ids, deep: bool, trunk: Trunk | None, of: Tensor | None
     ) -> tuple[dict[str, Tensor], bool]:
+        """As many rows as the budget reaches, and more where sharing made these cheaper than feared."""
+        width = ids.shape[1] + self._engine.n_after
+        most = len(ids) if self.meter.budget.seconds is None else self._engine.chunk(width, deep)
+        if trunk is not None:
+            try:
+                self.meter.demand(self._engine.cost(trunk) + width)
+                self._engine.fill(trunk)
+            except BudgetSpent:
+                trunk = None
         parts: list[dict[str, Tensor]] = []
         done = 0
-        in_time = self.meter.budget.seconds is None
-        step = rows if in_time else self._engine.chunk(ids.shape[1], deep)
-        while done < rows and not (parts and self.meter.late):
-            stop = min(rows, done + step)
-            seen = self._engine.see(ids[done:stop], deep, trunk, None if of is None else of[done:stop])
+        while done < len(ids):
+            try:
+                rows = min(most, self.meter.affordable(len(ids) - done, width))
+            except BudgetSpent:
+                if not parts:
+                    raise
+                break
+            at = slice(done, done + rows)
+            seen = self._engine.see(ids[at], deep, trunk, None if of is None else of[at])
             part = {"activation": _plain(self._activation(seen))}
             if seen.nats is not None:
                 part["nats"] = _plain(self._engine.mean_nats(seen.nats))
             parts.append(part)
-            done = stop
-        self.meter.spend(scored=done)
+            self.meter.spend(scored=rows)
+            done += rows
         answer = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         return answer, done < len(ids)
 
@@ -346,7 +361,7 @@ class TextScorer:
             self._journal.add(question, answer, self.meter.cost, cut=cut)
 
     def _shared(
-        self, ids: Ids, base: Ids | None, of: Tensor | None, deep: bool
+        self, ids: Ids, base: Parents | None, of: Tensor | None, deep: bool
     ) -> tuple[Trunk | None, Tensor | None]:
         """The trunk to continue, where that saves work."""
         if base is None or not base.shape[1]:

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from actmax.inputs.relaxed import gumbel_noise
 from actmax.search.text_method import Steps, TextProblem, TextStep
@@ -44,11 +46,13 @@ class Beam:
 
     def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
         """Grow rows to the full length once."""
-        width, branch = self.width, self.branch
+        width, children = self.width, self.width * self.branch
         if scorer.left is not None:
-            most = max(1, math.isqrt(scorer.left // problem.length))
-            width, branch = min(width, most), min(branch, most)
-        beam, of = self._first(scorer, problem, width * branch, rng), torch.zeros(0, dtype=torch.long)
+            children = min(children, scorer.left // problem.length)
+            width = min(width, math.isqrt(children))
+        if not children:
+            return "what is left of the budget does not reach the length"
+        beam, of = self._first(scorer, problem, children, rng), torch.zeros(0, dtype=torch.long)
         parents: Ids | None = None
         for index in range(problem.length):
             if not len(beam):
@@ -58,7 +62,7 @@ class Beam:
             parents = beam[top.indices]
             yield TextStep(index, tuple(map(tuple, parents.tolist())), tuple(top.values.tolist()))
             if index + 1 < problem.length:
-                beam, of = self._continued(scorer, problem, parents, branch, rng)
+                beam, of = self._continued(scorer, problem, parents, children, rng)
         return "the beam has reached the length"
 
     def _first(self, scorer: TextScorer, problem: TextProblem, n: int, rng: torch.Generator) -> Ids:
@@ -71,13 +75,14 @@ class Beam:
         return rows[problem.tokens.keep(rows)][:n]
 
     def _continued(
-        self, scorer: TextScorer, problem: TextProblem, parents: Ids, branch: int, rng: torch.Generator
-    ) -> tuple[Ids, torch.Tensor]:
+        self, scorer: TextScorer, problem: TextProblem, parents: Ids, children: int, rng: torch.Generator
+    ) -> tuple[Int[Tensor, "child longer"], Int[Tensor, " child"]]:
         after = scorer.next_tokens(parents, self.top_k)
         drawn = after.tokens.gather(1, self._drawn(after.log_probs, rng))
-        rows: list[Ids] = []
+        rows: list[Tensor] = []
         of: list[int] = []
         for parent in range(len(parents)):
+            branch = children // len(parents) + (parent < children % len(parents))
             found = parents[:0].new_zeros(0, parents.shape[1] + 1)
             for some in drawn[parent].split(4 * branch):
                 more = torch.cat([parents[parent].expand(len(some), -1), some[:, None]], dim=1)
@@ -88,8 +93,8 @@ class Beam:
             of += [parent] * len(rows[-1])
         return torch.cat(rows), torch.tensor(of, dtype=torch.long)
 
-    def _drawn(self, log_probs: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    def _drawn(self, log_probs: Tensor, rng: torch.Generator) -> Tensor:
         """An order of the tokens: drawn without replacement, by Gumbel's trick."""
         noise = gumbel_noise(tuple(log_probs.shape), rng)
-        order: torch.Tensor = (log_probs / self.temperature + noise).argsort(dim=1, descending=True)
+        order: Tensor = (log_probs / self.temperature + noise).argsort(dim=1, descending=True)
         return order

@@ -21,11 +21,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from actmax.search.proposals import substituted
 from actmax.search.text_method import Steps, TextProblem, TextStep
 from actmax.search.text_scorer import Proposals, Scored, TextScorer
-from actmax.shapes import Ids, Scores
+from actmax.shapes import Ids
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,13 @@ class EPO:
             ids, proposals = self._next(scorer, everyone, keep, proposals, penalties)
 
     def _next(
-        self, scorer: TextScorer, everyone: Ids, keep: torch.Tensor, old: Proposals, penalties: Scores
-    ) -> tuple[Ids, Proposals]:
+        self,
+        scorer: TextScorer,
+        everyone: Ids,
+        keep: Int[Tensor, " member"],
+        old: Proposals,
+        penalties: Float[Tensor, " member"],
+    ) -> tuple[Int[Tensor, "member pos"], Proposals]:
         """The new members with their proposals, taken anew where a slot has a new member."""
         changed = (keep != torch.arange(self.population)).nonzero().flatten()
         ids = everyone[keep]
@@ -84,7 +91,7 @@ class EPO:
             return ids, old
         new = scorer.proposals(ids[changed], self.top_k, fluency=penalties[changed])
 
-        def put(before: torch.Tensor, now: torch.Tensor) -> torch.Tensor:
+        def put(before: Tensor, now: Tensor) -> Tensor:
             merged = before.clone()
             merged[changed] = now
             return merged
@@ -99,7 +106,7 @@ class EPO:
         return ids, Proposals(scored, put(old.tokens, new.tokens), put(old.gains, new.gains))
 
 
-def _joined(one: Scored, other: Scored) -> tuple[Scores, Scores]:
+def _joined(one: Scored, other: Scored) -> tuple[Float[Tensor, " all"], Float[Tensor, " all"]]:
     assert one.nats is not None  # noqa: S101 - asked for
     assert other.nats is not None  # noqa: S101
     return torch.cat([one.activation, other.activation]), torch.cat([one.nats, other.nats])

@@ -1,0 +1,105 @@
+"""Problems on tiny models, and models with a neuron that is known to fire on a phrase."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import torch
+from tests.tiny import tiny_model
+
+from actmax.inputs.allowed import Allowed, allowed_tokens
+from actmax.inputs.frame import frame_of
+from actmax.inputs.tokens import Tokens
+from actmax.models.model import Model
+from actmax.models.sites import resolve
+from actmax.search.goal import Goal
+from actmax.search.sinks import sinks_at
+from actmax.search.text_method import TextProblem
+
+UNIT = "blocks.1.hook_resid_post:3"
+
+
+@functools.cache
+def _model(family: str) -> Model:
+    return tiny_model(family)
+
+
+@functools.cache
+def _allowed(family: str) -> Allowed:
+    return allowed_tokens(_model(family))
+
+
+def tiny_problem(
+    family: str = "llama",
+    *,
+    length: int = 5,
+    unit: str = UNIT,
+    prefix: str = "",
+    suffix: str = "",
+    reachable: bool = True,
+    shortest: int | None = None,
+    model: Model | None = None,
+    allowed: Allowed | None = None,
+    **goal: Any,
+) -> TextProblem:
+    """A problem on a random tiny model, BOS in front, sinks left out."""
+    model = model or _model(family)
+    frame = frame_of(model, prefix=prefix, suffix=suffix)
+    allowed = allowed or (_allowed(family) if model is _model(family) else allowed_tokens(model))
+    wanted = resolve(model, unit)
+    sinks = sinks_at(model, wanted.site, Tokens(model, allowed, frame))
+    return TextProblem(
+        model,
+        Goal(wanted, sinks=sinks, **goal),
+        length,
+        allowed,
+        frame,
+        reachable=reachable,
+        shortest=shortest,
+    )
+
+
+WIDTH, PLACES = 32, 16
+PLANTED = "blocks.0.mlp.hook_post:0"
+
+
+def planted_problem(
+    phrase: str = "the cat sat", *, threshold: float = 4.0, length: int | None = None, **goal: Any
+) -> tuple[TextProblem, tuple[int, ...]]:
+    """A model with a neuron that fires on a phrase of three tokens at the end, and the phrase's ids.
+
+    A GPT-2 of one block is built by hand: token codes in the first 32 dimensions, positions one-hot in the
+    last 16. Head 0 attends to the position before and copies its code into a second subspace, head 1 the one
+    before that into a third. Neuron 0 is GELU of how well the three subspaces fit the phrase (about 5 for
+    each token in its place) less a threshold.
+    """
+    d = 3 * WIDTH + PLACES
+    model = tiny_model("gpt2", n_embd=d, n_head=2, n_inner=8, n_layer=1)
+    ids = tuple(model.tokenizer.encode(phrase, add_special_tokens=False))
+    assert len(ids) == 3, ids
+    generator = torch.Generator().manual_seed(0)
+    net: Any = model.net
+    with torch.no_grad():
+        for name, weight in net.named_parameters():
+            if "ln" not in name:
+                weight.zero_()
+        tokens, block = net.transformer.wte.weight, net.transformer.h[0]
+        code = torch.randn(len(tokens), WIDTH, generator=generator)
+        code = code / code.norm(dim=1, keepdim=True)
+        tokens[:, :WIDTH] = code
+        place = torch.arange(PLACES)
+        net.transformer.wpe.weight[place, 3 * WIDTH + place] = 1.0
+        for head, back in ((0, 1), (1, 2)):
+            q, k, v = (part * d + head * (d // 2) for part in range(3))
+            block.attn.c_attn.weight[3 * WIDTH + place[back:], q + place[back:] - back] = 3.0
+            block.attn.c_attn.weight[3 * WIDTH + place, k + place] = 3.0
+            copy = torch.arange(WIDTH)
+            block.attn.c_attn.weight[copy, v + copy] = 1.0
+            block.attn.c_proj.weight[head * (d // 2) + copy, (head + 1) * WIDTH + copy] = 1 / 7.5
+        for k, token in enumerate(reversed(ids)):
+            block.mlp.c_fc.weight[k * WIDTH : (k + 1) * WIDTH, 0] = code[token]
+        block.mlp.c_fc.bias[0] = -threshold
+    frame = frame_of(model)
+    unit = resolve(model, PLANTED)
+    return TextProblem(model, Goal(unit, **goal), length or 3, allowed_tokens(model), frame), ids
