@@ -5,7 +5,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from actmax.errors import ActmaxError
-from actmax.selectivity.compare import Test, chance, compare, split, validate
+from actmax.selectivity.compare import Labelled, Test, chance, compare, split, validate
 from actmax.selectivity.confounds import confounds, covariates_of
 from actmax.selectivity.sample import Sample
 
@@ -34,7 +34,7 @@ def test_planted_units_are_found_and_hold(test: Test) -> None:
     documents = [str(k % 60) for k in range(len(labels))]
     half, whole = split(documents, labels, test, np.random.default_rng(0))
     assert whole
-    held = validate((values[half], labels[half]), (values[~half], labels[~half]), test=test)
+    held = validate(Labelled(values[half], labels[half]), Labelled(values[~half], labels[~half]), test=test)
     assert held.concordance.found[:30].mean() > 0.8
     assert held.concordance.concordance > 0.8
     assert held.accuracy[:30].mean() > 0.7
@@ -88,7 +88,7 @@ def test_scope_and_correction_choose_the_corrected_p() -> None:
     welch = compare(values, labels, sites).adjusted
     for correction in ("bh", "bonferroni"):
         for scope in ("model", "site"):
-            got = compare(values, labels, sites, correction=correction, scope=scope).corrected  # type: ignore[arg-type]
+            got = compare(values, labels, sites, correction=correction, scope=scope).corrected
             np.testing.assert_array_equal(got, getattr(welch, f"{correction}_{scope}"))
     np.testing.assert_array_equal(compare(values, labels, sites, correction="none").corrected, welch.p)
 

@@ -74,7 +74,7 @@ def test_every_sample_is_in_one_batch(lengths: list[int], most: int, batching: B
 def test_a_value_that_is_not_finite_is_a_sentence() -> None:
     model = tiny_model(seed=3)
     with torch.no_grad():
-        model.net.get_submodule("model.layers.1.mlp.gate_proj").weight[7] = float("nan")
+        dict(model.net.named_parameters())["model.layers.1.mlp.gate_proj.weight"][7] = float("nan")
     with pytest.raises(ActmaxError, match="not finite"):
         extract(model, samples_of(model), match_sites(model, SITES))
 
@@ -84,7 +84,7 @@ def test_a_sink_is_recognised_by_its_norm() -> None:
     samples = samples_of(model)
     odd = samples[3].ids[samples[3].stop - 1]
     with torch.no_grad():
-        model.net.get_input_embeddings().weight[odd] *= 1000.0
+        dict(model.net.named_parameters())["model.embed_tokens.weight"][odd] *= 1000.0
     acts = extract(model, samples, [resolve_site(model, "blocks.0.mlp.hook_pre")])
     assert acts.sinks.tolist() == [s.ids[s.stop - 1] == odd for s in samples]
 
@@ -108,7 +108,7 @@ def test_ctrl_c_before_anything_was_read_is_ctrl_c() -> None:
 
     class Stop(Sample):
         @property
-        def ids(self) -> tuple[int, ...]:  # type: ignore[override]
+        def ids(self) -> tuple[int, ...]:
             raise KeyboardInterrupt
 
     sample = samples_of(model)[0]
@@ -126,7 +126,7 @@ def test_the_file_and_its_index(tmp_path: object) -> None:
     acts = extract(model, samples, match_sites(model, SITES))
     save_activations(folder, acts, samples, ["a"] * len(samples), model=model.name, take="last")
     stored = load_activations(folder)
-    assert list(stored.tensors) and set(stored.tensors) == {site.name for site in acts.sites}
+    assert set(stored.tensors) == {site.name for site in acts.sites}
     for n, site in enumerate(acts.sites):
         assert np.array_equal(stored.tensors[site.name].numpy(), acts.values[:, acts.bounds(n)])
     assert [row["text"] for row in stored.rows] == [sample.text for sample in samples]

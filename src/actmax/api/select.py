@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from actmax.selectivity.compare import Scope, Test, check_settings
 from actmax.selectivity.extract import Batching, Take
 from actmax.selectivity.groups import Group, Source, Space, WordsMode
 from actmax.selectivity.named import both_labels, parse_group
-from actmax.selectivity.run import Settings, analyse, find_samples, read_samples
+from actmax.selectivity.run import Hold, Settings, analyse, find_samples, read_samples
 from actmax.selectivity.sites import NEURONS, match_sites
 from actmax.selectivity.store import save_activations
 from actmax.stats.heldout import Correction
@@ -54,6 +55,7 @@ def select(
     bos: BosPolicy = "auto",
     include_sinks: bool = False,
     batching: Batching = "packed",
+    hold: Hold = "documents",
     seed: int = 0,
     activations: str | os.PathLike[str] | None = None,
     progress: Progress = silent,
@@ -88,6 +90,7 @@ def select(
         bos: whether samples begin with BOS.
         include_sinks: keep samples whose target is an attention sink.
         batching: batches of one length (``packed``), or padded on the right.
+        hold: what the held-out half has nothing of in common with the other: ``documents`` or ``words``.
         seed: everything random is drawn from it.
         activations: a folder for the activations of all samples, with their index.
         progress: told of the stages.
@@ -104,6 +107,11 @@ def select(
         a, b = both_labels(a)
     groups = [_group(one, words) for one in (a, b)]
     others = [_group(one, words) for one in second or ()]
+    if test == "paired" and any(group.needs_corpus for group in (*groups, *others)):
+        raise ActmaxError(
+            "Samples that are looked up in a corpus have no partners; use --test welch, or groups of matched"
+            " texts such as negation-pairs and affirmation-pairs."
+        )
     chosen = match_sites(model, [sites] if isinstance(sites, str) else sites)
     policy = bos_policy(bos)
     first = bos_id(model.tokenizer, policy)
@@ -114,8 +122,21 @@ def select(
     assert tokens is None or isinstance(tokens, Tokens)  # noqa: S101  (for the type checker)
     rng = np.random.default_rng(seed)
     source = Source(model.tokenizer, tokens, window, after, samples, space)
+    if hold not in get_args(Hold):
+        raise ActmaxError(f"{hold!r} cannot be held out; use {' or '.join(get_args(Hold))}.")
     settings = Settings(
-        token, test, alpha, correction, scope, permutations, probe, context, heat, include_sinks, batching
+        token,
+        test,
+        alpha,
+        correction,
+        scope,
+        permutations,
+        probe,
+        context,
+        heat,
+        include_sinks,
+        batching,
+        hold,
     )
     progress("finding", 0, None)
     found = find_samples(groups, others, source, rng)

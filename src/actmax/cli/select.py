@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,6 +123,9 @@ def select(
     padded: Annotated[
         bool, typer.Option("--padded", help="Batches with padding in place of batches of one length.")
     ] = False,
+    hold_out: Annotated[
+        str, typer.Option("--hold-out", metavar="documents|words", help="What units are validated on.")
+    ] = "documents",
     save_activations: Annotated[
         bool, typer.Option("--save-activations", help="Also write all activations into --out.")
     ] = False,
@@ -155,12 +158,6 @@ def select(
         raise ActmaxError("A second set has two groups; give both --second-a and --second-b.")
     if save_activations and out is None:
         raise ActmaxError("Activations are written into a folder; name it with --out.")
-    from actmax.results.store import prepare_out
-
-    folder = None if out is None else prepare_out(out)
-    opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
-    from actmax.api.select import select as compare
-
     choices: dict[str, Any] = {
         "words": words,
         "space": space,
@@ -169,8 +166,15 @@ def select(
         "correction": correction,
         "scope": scope,
         "bos": bos,
+        "hold": hold_out,
     }
-    _check_words(words, space)
+    _check_words(choices)
+    from actmax.results.store import prepare_out
+
+    folder = None if out is None else prepare_out(out)
+    opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
+    from actmax.api.select import select as compare
+
     with _bar(quiet=quiet) as progress:
         result = compare(
             opened,
@@ -210,14 +214,31 @@ def select(
         )
 
 
-def _check_words(words: str, space: str) -> None:
+def _check_words(choices: Mapping[str, str]) -> None:
+    """Refuse a word that an option does not know, before anything is loaded."""
     from typing import get_args
 
+    from actmax.inputs.bos import bos_policy
+    from actmax.selectivity.compare import Scope, Test
+    from actmax.selectivity.extract import Take
     from actmax.selectivity.groups import Space, WordsMode
+    from actmax.selectivity.run import Hold
+    from actmax.stats.heldout import Correction
 
-    for option, word, kind in (("--words", words, WordsMode), ("--space", space, Space)):
-        if word not in get_args(kind):
-            raise ActmaxError(f"{option} is {word!r}; use {', '.join(get_args(kind))}.")
+    bos_policy(choices["bos"])
+    kinds = {
+        "words": WordsMode,
+        "space": Space,
+        "token": Take,
+        "test": Test,
+        "correction": Correction,
+        "scope": Scope,
+        "hold": Hold,
+    }
+    for name, kind in kinds.items():
+        if choices[name] not in get_args(kind):
+            option = "--hold-out" if name == "hold" else f"--{name}"
+            raise ActmaxError(f"{option} is {choices[name]!r}; use {', '.join(get_args(kind))}.")
 
 
 def _list_groups(*, json: bool, quiet: bool) -> None:

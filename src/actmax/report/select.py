@@ -1,21 +1,216 @@
-"""The page of a selection."""
+"""The page of a selection: ``report.html`` and what a notebook shows.
+
+This module is the renderer of ``actmax.select/1`` (see :mod:`actmax.results.rendering`).
+"""
 
 from __future__ import annotations
+
+import math
+from dataclasses import dataclass
 from typing import Any
-from actmax.report.numbers import count, percent
+
+from markupsafe import Markup
+
+from actmax.report.heat import heat
+from actmax.report.numbers import NONE, count, number, percent, seconds
+from actmax.report.page import MOST_BYTES, Column, Stat, pairs, render
+from actmax.report.select_plots import context, correlates, profile, scatter
+from actmax.report.tokens import legible
+from actmax.results.plain import to_plain
 from actmax.results.select import SelectResult
+from actmax.results.select_parts import PassageRead, UnitSelectivity
+
+COLUMNS = (
+    Column("unit", "its name, as every other command takes it", numeric=False),
+    Column("d", "difference of the group means over the pooled standard deviation; positive: a is higher"),
+    Column("95 % interval", "of d"),
+    Column("AUC", "chance that a sample of a is higher than one of b; one half is no difference"),
+    Column("p, corrected", "of the chosen test, corrected for the units tested"),
+    Column("accuracy", "of a threshold fitted to the finding half, on the other half"),
+    Column("holds", "found on one half, and significant with the same sign on the other", numeric=False),
+    Column("r", "correlation with the group"),
+    Column("r, partial", "the same with length, frequency and position held constant, where they vary"),
+)
+_TRIES = ((50, 6), (50, 3), (30, 3), (30, 2), (20, 1), (10, 0))
+"""Rows of the table and units over fresh text that a page tries to show."""
+
+OTHER = {
+    "documents": "documents that were held out",
+    "words": "words that were held out",
+    "samples": "samples that were held out",
+    "second set": "a second set of texts",
+}
+"""What units were validated on."""
+
+_SMALLEST = 1e-300
+
+
+@dataclass(frozen=True)
+class HeatRow:
+    """One passage under one unit."""
+
+    label: str
+    text: Markup
+
+
+@dataclass(frozen=True)
+class HeatUnit:
+    """One unit over all passages."""
+
+    unit: UnitSelectivity
+    side: str
+    """The group whose side is blue."""
+    rows: tuple[HeatRow, ...]
+
+
+def page(result: SelectResult) -> str:
+    """The whole of ``report.html``, with less in it where it would be larger than 2 MB."""
+    for rows, heats in _TRIES:
+        text = render("select.html.j2", **_context(result, rows, heats))
+        if len(text.encode()) < MOST_BYTES:
+            break
+    return text
+
+
+def summary(result: SelectResult) -> str:
+    """A piece of HTML for a notebook's cell: the conclusion, the numbers and ten units."""
+    return render("select_summary.html.j2", **_context(result, 10, 0))
 
 
 def conclusion(result: SelectResult) -> str:
-    """x"""
-    return f"{count(result.significant)} of {count(result.n_units)}"
+    """Two or three sentences that say what was found, and how far it holds."""
+    share = result.significant / result.n_units if result.n_units else 0.0
+    said = (
+        f"{count(result.significant)} of {count(result.n_units)} units ({percent(share)}) tell"
+        f" {result.a.name} from {result.b.name} at a level of"
+        f" {float(result.settings.get('alpha', 0.05)):g}, corrected for testing them all."
+    )
+    held = result.held_out
+    if held is not None and held.found:
+        where = OTHER[held.kind]
+        said += f" Of those found on one set, {percent(held.concordance)} hold on {where}."
+    if result.units and result.units[0].significant:
+        best = result.units[0]
+        said += f" The strongest is {best.unit} (d {number(best.d)}"
+        if math.isfinite(best.accuracy_held):
+            said += f"; its threshold is right for {percent(best.accuracy_held)} of the held-out samples"
+        said += ")."
+    if not result.significant:
+        said += " Nothing here can be told from chance."
+    return said
 
 
-def page(result: Any) -> str:
-    """x"""
-    return "x"
+def p_value(value: float) -> str:
+    """A p-value; what is too small for a number says so."""
+    if math.isfinite(value) and value < _SMALLEST:
+        return "< 1e−300"
+    return number(value)
 
 
-def summary(result: Any) -> str:
-    """x"""
-    return "x"
+def _context(result: SelectResult, rows: int, heats: int) -> dict[str, Any]:
+    plots = [profile(result), scatter(result), correlates(result), *context(result)]
+    plain = to_plain(result.settings)
+    return {
+        "result": result,
+        "conclusion": conclusion(result),
+        "stats": _stats(result),
+        "notices": _notices(result),
+        "plots": [plot for plot in plots if plot is not None],
+        "columns": COLUMNS,
+        "rows": [(unit, p_value(unit.p_corrected)) for unit in result.units[:rows]],
+        "heats": _heats(result, heats),
+        "passages": len(result.passages),
+        "settings": pairs(plain),
+        "corpus": [] if result.corpus is None else pairs(to_plain(result.corpus)),
+        "manifest": pairs({k: v for k, v in result.manifest.to_json().items() if k != "command"}),
+        "took": seconds(result.cost.read_seconds),
+        "compared": seconds(result.cost.statistics_seconds),
+        "percent": percent,
+    }
+
+
+def _stats(result: SelectResult) -> list[Stat]:
+    found = []
+    share = result.significant / result.n_units if result.n_units else 0.0
+    by_chance = result.chance
+    control = "" if by_chance is None else f"; shuffled labels give {percent(by_chance.significant)}"
+    found.append(Stat("Significant", percent(share), f"of {count(result.n_units)} units, corrected{control}"))
+    held = result.held_out
+    if held is not None:
+        found.append(
+            Stat(
+                "Concordance",
+                percent(held.concordance),
+                f"{count(held.held)} of {count(held.found)} found units hold with the same sign",
+            )
+        )
+    if by_chance is not None and by_chance.permutations:
+        found.append(
+            Stat(
+                "Beyond chance",
+                count(by_chance.beyond),
+                f"units with |t| above {number(by_chance.threshold)}, which the best unit of a shuffle"
+                " rarely reaches",
+            )
+        )
+    if result.probe is not None:
+        found.append(
+            Stat(
+                "Units together",
+                percent(result.probe.accuracy),
+                "accuracy of a sparse probe on unseen documents; the best single unit"
+                f" {percent(result.probe.single_accuracy)}",
+            )
+        )
+    found.append(
+        Stat(
+            "Samples",
+            f"{count(result.a.samples)} + {count(result.b.samples)}",
+            f"from {count(result.a.documents)} and {count(result.b.documents)} documents",
+        )
+    )
+    return found
+
+
+def _notices(result: SelectResult) -> list[str]:
+    found = []
+    if not result.complete:
+        found.append(
+            "This was stopped before everything was done: some of it is missing, or rests on fewer samples."
+        )
+    found += result.notes
+    for group in (result.a, result.b):
+        if group.sinks:
+            found.append(
+                f"{count(group.sinks)} samples of {group.name} were left out: their target is an"
+                " attention sink."
+            )
+    return found
+
+
+def _heats(result: SelectResult, most: int) -> list[HeatUnit]:
+    by_name = {unit.unit: unit for unit in result.units}
+    found = []
+    for place, row in enumerate(result.passages[0].units[:most] if result.passages else ()):
+        unit = by_name.get(row.unit)
+        if unit is None:
+            continue
+        middle = (unit.mean_a + unit.mean_b) / 2
+        sign = 1.0 if unit.mean_a >= unit.mean_b else -1.0
+        shifted = [[sign * (v - middle) for v in passage.units[place].values] for passage in result.passages]
+        full = max((abs(v) for row_ in shifted for v in row_ if math.isfinite(v)), default=1.0)
+        rows = tuple(
+            HeatRow(_label(result, passage), heat(passage.tokens, values, _peak(passage), full))
+            for passage, values in zip(result.passages, shifted, strict=True)
+        )
+        found.append(HeatUnit(unit, result.a.name, rows))
+    return found
+
+
+def _label(result: SelectResult, passage: PassageRead) -> str:
+    name = {"a": result.a.name, "b": result.b.name}.get(passage.group, "")
+    return legible(name) if name else NONE
+
+
+def _peak(passage: PassageRead) -> int:
+    return passage.target[1] - 1 if passage.target else -1

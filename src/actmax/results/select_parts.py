@@ -133,8 +133,8 @@ class HeldOut:
     """Units found on one set and tested on another."""
 
     kind: str
-    """``documents``: halves of the same text without a document in common; ``samples``: halves that may share
-    documents; ``second set``: texts of their own."""
+    """``documents``: halves of the same text without a document in common; ``words``: without a word in
+    common; ``samples``: halves that may share both; ``second set``: texts of their own."""
     samples_found: int
     samples_held: int
     found: int

@@ -112,17 +112,27 @@ class HeldOut:
     """Log-likelihood of each unit's fit on the finding set: what a best unit is chosen by."""
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """Samples of both groups."""
+
+    values: Values
+    labels: Labels
+    """True for the first group."""
+
+
 def validate(
-    find: tuple[Values, Labels],
-    hold: tuple[Values, Labels],
+    find: Labelled,
+    hold: Labelled,
     *,
     test: Test = "welch",
     alpha: float = 0.05,
     correction: Correction = "bh",
 ) -> HeldOut:
-    """Find units on one set (values and labels), test them on the other."""
+    """Find units on one set, test them on the other."""
     effects = []
-    for values, labels in (find, hold):
+    for one in (find, hold):
+        values, labels = one.values, one.labels
         if test == "paired":
             result = paired(*_matched(values, labels))
             effects.append((result.t, result.p))
@@ -134,8 +144,8 @@ def validate(
             effects.append(_chosen(test, labels, None, ranks, None))
         else:
             effects.append(_chosen(test, labels, None, None, logistic(values, labels)))
-    fits = logistic(*find)
-    right = predict(hold[0], fits) == hold[1][:, None]
+    fits = logistic(find.values, find.labels)
+    right = predict(hold.values, fits) == hold.labels[:, None]
     accuracy = np.where(fits.status == Status.CONSTANT, np.nan, right.mean(axis=0))
     return HeldOut(concordance(*effects[0], *effects[1], alpha, correction), accuracy, fits.log_likelihood)
 
@@ -267,6 +277,6 @@ def _matched(
     if len(first) != len(second):
         raise ActmaxError(
             f"a paired test needs groups of one size and these have {len(first)} and {len(second)} samples;"
-            " use --test welch"
+            " use --test welch."
         )
     return first, second

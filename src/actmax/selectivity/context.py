@@ -8,7 +8,8 @@ before them), and alone with their leading space removed, or added where there w
 - *path*: the length of the way of the vector from its embedding through the blocks, the sum of the distances
   from block to block, in context and alone; the straight distance beside it tells how crooked the way is.
 
-A token alone stands at position 1, in context later: position is part of the difference.
+A token alone stands at position 1, in context later: position is part of the difference. A token that is an
+attention sink in one of the three is NaN in all.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
@@ -66,7 +67,9 @@ def context_effect(
     """
     alone = [_alone(sample) for sample in samples]
     other = [_respaced(model, sample) for sample in samples]
-    inside, apart, respaced = (_read(model, which, bos, take, progress) for which in (samples, alone, other))
+    read = [_read(model, which, bos, take, progress) for which in (samples, alone, other)]
+    sinks = np.any([sinks for _, sinks in read], axis=0)
+    inside, apart, respaced = (np.where(sinks[:, None], np.nan, vectors) for vectors, _ in read)
     return ContextEffect(
         _distance(inside, apart),
         _cosine(inside, apart),
@@ -86,11 +89,12 @@ def path_length(vectors: Float[np.ndarray, "depths samples width"]) -> PerDepth:
 
 def _read(
     model: Model, samples: Sequence[Sample], bos: int | None, take: Take, progress: Progress
-) -> Float[np.ndarray, "depths samples width"]:
+) -> tuple[Float[np.ndarray, "depths samples width"], Bool[np.ndarray, " samples"]]:
     acts = extract(model, samples, depths_of(model), bos=bos, take=take, progress=progress)
     if not acts.complete:
         raise KeyboardInterrupt
-    return acts.values.astype(np.float64).reshape(len(samples), len(acts.sites), -1).swapaxes(0, 1)
+    vectors = acts.values.astype(np.float64).reshape(len(samples), len(acts.sites), -1).swapaxes(0, 1)
+    return vectors, acts.sinks
 
 
 def _alone(sample: Sample) -> Sample:

@@ -154,10 +154,9 @@ def check_apart(a: Group, b: Group, of_a: Found, of_b: Found) -> None:
         taken = {key for sample in of_a.samples for key in _keys(sample)}
         shared = [sample.text for sample in of_b.samples if taken.intersection(_keys(sample))]
     if shared:
-        more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+        more = f" and {len(shared) - 1} more are" if len(shared) > 1 else " is"
         raise ActmaxError(
-            f"The groups {a.name!r} and {b.name!r} overlap: {shared[0]!r}{more} is in both;"
-            " take it out of one."
+            f"The groups {a.name!r} and {b.name!r} overlap: {shared[0]!r}{more} in both; take it out of one."
         )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -34,6 +34,9 @@ from actmax.stats.probe import Probe, probe
 from actmax.stats.samples import Labels
 
 T = TypeVar("T")
+
+Hold: TypeAlias = Literal["documents", "words"]
+"""Whether whole documents are held out, or whole words: the same words are found in many documents."""
 
 CONTEXT_SAMPLES = 100
 """Samples of a group whose vectors are followed through the blocks."""
@@ -57,6 +60,8 @@ class Settings:
     """Units whose values over fresh text are shown."""
     include_sinks: bool = False
     batching: Batching = "packed"
+    hold: Hold = "documents"
+    """What the held-out half has nothing of in common with the other."""
 
 
 @dataclass(frozen=True)
@@ -257,20 +262,22 @@ def _hold(
         if read.second.any():
             rows = np.flatnonzero(read.keep & read.second)
             out.held_kind = "second set"
-            find = (values, labels)
-            hold = (read.acts.values[rows], read.labels[rows])
+            find = comparing.Labelled(values, labels)
+            hold = comparing.Labelled(read.acts.values[rows], read.labels[rows])
         else:
-            half, whole = comparing.split([s.document for s in samples], labels, settings.test, rng)
-            out.held_kind = "documents" if whole else "samples"
-            find, hold = (values[half], labels[half]), (values[~half], labels[~half])
+            by_word = settings.hold == "words"
+            kept = [s.word if by_word else s.document for s in samples]
+            half, whole = comparing.split(kept, labels, settings.test, rng)
+            out.held_kind = settings.hold if whole else "samples"
+            find, hold = (comparing.Labelled(values[side], labels[side]) for side in (half, ~half))
             if not whole:
                 out.notes.append(
-                    "The held-out half shares documents with the other: there are too few to split."
+                    f"The held-out half shares {settings.hold} with the other: there are too few to split."
                 )
         out.held_out = comparing.validate(
             find, hold, test=settings.test, alpha=settings.alpha, correction=settings.correction
         )
-        out.held_sizes = (len(find[1]), len(hold[1]))
+        out.held_sizes = (len(find.labels), len(hold.labels))
     except ActmaxError:
         out.notes.append("There are too few samples to hold any out, so nothing here was validated.")
 

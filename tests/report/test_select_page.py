@@ -1,0 +1,98 @@
+"""The page of ``select``: what it says, that it is safe, and how it looks in a browser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.browser import chromium, visit
+from tests.selectivity.corpora import corpus
+from tests.tiny import tiny_model
+
+from actmax.api.select import select
+from actmax.report.select import conclusion, p_value, page, summary
+from actmax.results.select import SelectResult
+
+TEXTS = [
+    f"the cat {k} sat on the mat and the dog ran to the sea; a red ship was waiting for the tide <b>{k}</b>"
+    for k in range(14)
+]
+
+
+@pytest.fixture(scope="module")
+def result() -> SelectResult:
+    return select(
+        tiny_model(),
+        "words:cat,dog",
+        "words:sea,tide",
+        corpus=corpus(*TEXTS),
+        window=8,
+        samples=20,
+        sites=["blocks.*.mlp.hook_pre", "blocks.*.attn.hook_q"],
+    )
+
+
+def test_the_conclusion_names_groups_counts_and_the_best_unit(result: SelectResult) -> None:
+    said = conclusion(result)
+    assert f"{result.significant} of 288 units" in said
+    assert "words:cat,dog from words:sea,tide" in said
+    assert result.units[0].unit in said
+
+
+def test_nothing_found_is_said_plainly(result: SelectResult) -> None:
+    none = replace(result, significant=0, units=tuple(replace(u, significant=False) for u in result.units))
+    assert "Nothing here can be told from chance." in conclusion(none)
+
+
+def test_the_page_holds_what_was_found(result: SelectResult) -> None:
+    text = page(result)
+    assert len(text.encode()) < 2_000_000
+    for part in (
+        "By depth",
+        "Does it hold elsewhere?",
+        "Over fresh text",
+        "What this cannot tell",
+        "Several units",
+    ):
+        assert part in text
+    assert all(unit.unit in text for unit in result.units[:10])
+    assert "<b>3</b>" not in text
+    assert result.units[0].unit in summary(result)
+
+
+def test_a_result_without_its_optional_parts_has_a_page(result: SelectResult) -> None:
+    bare = replace(
+        result,
+        held_out=None,
+        chance=None,
+        probe=None,
+        context=(),
+        passages=(),
+        corpus=None,
+        covariates=(),
+        complete=False,
+        notes=("<script>alert(1)</script>",),
+    )
+    text = page(bare)
+    assert "stopped before everything was done" in text
+    assert "<script>" not in text
+
+
+def test_a_p_value_that_is_no_number_any_more() -> None:
+    assert p_value(0.0) == "< 1e−300"
+    assert p_value(float("nan")) == "–"
+    assert p_value(0.04) == "0.0400"
+
+
+@pytest.mark.browser
+def test_in_a_browser(result: SelectResult, tmp_path: Path) -> None:
+    place = tmp_path / "report.html"
+    place.write_text(page(result), encoding="utf-8")
+    with chromium() as browser:
+        for width in (1280, 390):
+            with visit(browser, place, width=width) as seen:
+                assert seen.requests == [place.resolve().as_uri()]
+                assert seen.complaints == []
+                assert seen.overflow() == 0
+                assert seen.page.locator("svg").count() >= 4
