@@ -51,9 +51,9 @@ class AtlasUnit:
     density: float
     """Share of positions above zero."""
     percentiles: Mapping[float, float]
-    """Estimated from one position in 16."""
+    """Estimated from one position in 32."""
     histogram: tuple[int, ...]
-    """Counts of one position in 16 between the atlas's ``histogram_edges``."""
+    """Counts of one position in 32 between the atlas's ``histogram_edges``."""
     top: tuple[AtlasExample, ...]
     """At most one a document, strongest first."""
     bottom: tuple[AtlasExample, ...]

@@ -1,6 +1,6 @@
 """The strongest example of each document, for all units of a site at once: the best ``size`` documents.
 
-1. Within a batch, the maxima of short pieces of the windows are at hand (``[piece, unit]``). A document's
+1. Within a batch, the maxima of short pieces of the windows are at hand. A document's
    windows follow one another, so its best so far is held apart and compared: two passes over a row of units.
 2. Only units whose maximum beats both their document's best and the weakest document that is kept look up
    *where* it is, in the one piece that holds it. After the first documents these are few.
@@ -16,9 +16,8 @@ Values are float32 and exact. The weakest examples are the strongest of the nega
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float32, Int32, Int64
@@ -27,9 +26,20 @@ from torch import Tensor
 NEVER = 2**62
 """The corpus position of an empty place, after all others."""
 
-Columns = Callable[[Int64[Tensor, " n"], Int64[Tensor, " n"]], tuple[Tensor, Tensor]]
-"""From pieces and units to those units' values in those pieces and their corpus positions, increasing,
-``[n, pos]`` each; what is not kept is -inf."""
+
+@runtime_checkable
+class Lookup(Protocol):
+    """How to look into pieces of some windows of one document."""
+
+    def values(
+        self, window: Int64[Tensor, " n"], piece: Int64[Tensor, " n"], unit: Int64[Tensor, " n"]
+    ) -> Float32[Tensor, "n column"]:
+        """The values of some units in one piece each, in corpus order; -inf where nothing is kept."""
+
+    def where(
+        self, window: Int64[Tensor, " n"], piece: Int64[Tensor, " n"], column: Int64[Tensor, " n"]
+    ) -> Int64[Tensor, " n"]:
+        """Corpus positions of columns of pieces."""
 
 
 @dataclass
@@ -54,28 +64,29 @@ class Examples:
         )
 
     def update(
-        self, document: int, first: int, peaks: Float32[Tensor, "piece unit"], columns: Columns
+        self, document: int, first: int, peaks: Float32[Tensor, "window piece unit"], lookup: Lookup
     ) -> None:
-        """Take in some windows of one document, in pieces that follow one another in the corpus.
+        """Take in some windows of one document, which follow one another in the corpus.
 
         Args:
             document: its number.
-            first: the corpus position at which the first piece begins.
-            peaks: each piece's maximum.
-            columns: looks up the values of some units in some of the pieces.
+            first: the corpus position at which the first window begins.
+            peaks: the maximum of each piece of each window.
+            lookup: into these pieces.
         """
         best, at = self._pending(document)
-        peak = peaks.amax(0)
+        tall = peaks.amax(1)
+        peak = tall.amax(0)
         chance = _before(peak, first, best, at)
         chance &= _before(peak, first, self.value[:, -1], self.where[:, -1])
         units = chance.nonzero()[:, 0]
         if not len(units):
             return
         value = peak[units]
-        piece = (peaks.t()[units] == value[:, None]).to(torch.uint8).argmax(1)
-        values, where = columns(piece, units)
-        column = (values == value[:, None]).to(torch.uint8).argmax(1, keepdim=True)
-        place = where.gather(1, column)[:, 0]
+        window = _first((tall.index_select(1, units) == value).t())
+        piece = _first(peaks[window, :, units] == value[:, None])
+        column = _first(lookup.values(window, piece, units) == value[:, None])
+        place = lookup.where(window, piece, column)
         wins = _before(value, place, best[units], at[units])
         units = units[wins]
         best[units], at[units] = value[wins], place[wins]
@@ -134,3 +145,8 @@ class Examples:
 def _before(value: Tensor, where: Tensor | int, other: Tensor, place: Tensor) -> Bool[Tensor, "*shape"]:
     """Whether one comes before the other: larger, or as large and earlier in the corpus."""
     return (value > other) | ((value == other) & (where < place))
+
+
+def _first(found: Bool[Tensor, "row column"]) -> Int64[Tensor, " row"]:
+    """The first True of each row (rows have to lie side by side in memory: the other way is slow)."""
+    return found.contiguous().view(torch.uint8).argmax(1)

@@ -5,7 +5,7 @@ one bin around zero; what lies beyond goes into the outermost bins. A float32's 
 bits: sign, exponent and the first two bits of the mantissa. Counts are integers, so merging is exact.
 
 Counting every position of every unit is the costliest statistic there is, so an atlas counts one position in
-16, chosen by a hash of the corpus position: the same for all units and however the corpus is split.
+32, chosen by a hash of the corpus position: the same for all units and however the corpus is split.
 """
 
 from __future__ import annotations

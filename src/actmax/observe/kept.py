@@ -19,7 +19,7 @@ _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64)
 
 @dataclass(frozen=True)
 class Kept:
-    """The kept positions of one batch."""
+    """The kept positions of one batch. Windows with none are left out, the others put in corpus order."""
 
     keep: Bool[Tensor, "batch pos"]
     where: Int[Tensor, "batch pos"]
@@ -27,26 +27,43 @@ class Kept:
     document: Int[Tensor, " batch"]
 
     @cached_property
-    def windows(self) -> list[tuple[int, slice | Tensor]]:
-        """Rows with a kept position, in corpus order, and the kept columns (a slice where adjacent)."""
-        found: list[tuple[int, int, slice | Tensor]] = []
-        for row, mask in enumerate(self.keep):
-            columns = mask.nonzero()[:, 0]
-            if not len(columns):
-                continue
-            first, last = int(columns[0]), int(columns[-1])
-            together = last - first + 1 == len(columns)
-            part = slice(first, last + 1) if together else columns
-            found.append((int(self.where[row, first]), row, part))
-        return [(row, part) for _, row, part in sorted(found, key=lambda item: item[0])]
+    def rows(self) -> Int[Tensor, " window"] | None:
+        """The batch's rows that are windows here; None where they are all, in their order."""
+        first = torch.where(self.keep, self.where, torch.iinfo(torch.int64).max).amin(1)
+        some = self.keep.any(1).nonzero()[:, 0]
+        order = some[first[some].argsort(stable=True)]
+        return None if order.tolist() == list(range(len(self.keep))) else order
+
+    def windows(self, tensor: Tensor) -> Tensor:
+        """The rows of something ``[batch, ...]`` that are windows here, in their order."""
+        return tensor if self.rows is None else tensor[self.rows]
 
     @cached_property
-    def common(self) -> slice | None:
-        """The slice that all rows share, where they are in corpus order; else None."""
-        slices = {(part.start, part.stop) if isinstance(part, slice) else None for _, part in self.windows}
-        alike = [row for row, _ in self.windows] == list(range(len(self.keep))) and len(slices) == 1
-        both = slices.pop() if alike else None
-        return None if both is None else slice(*both)
+    def mask(self) -> Bool[Tensor, "window pos"]:
+        """Which positions of each window are kept."""
+        return self.windows(self.keep)
+
+    @cached_property
+    def place(self) -> Int[Tensor, "window pos"]:
+        """The corpus position of each."""
+        return self.windows(self.where)
+
+    @cached_property
+    def hull(self) -> slice:
+        """The smallest slice that holds every kept position of every window."""
+        columns = self.mask.any(0).nonzero()[:, 0]
+        return slice(int(columns[0]), int(columns[-1]) + 1) if len(columns) else slice(0, 0)
+
+    @cached_property
+    def odd(self) -> list[tuple[int, slice | Tensor]]:
+        """Windows that do not keep all of the hull: which, and what they keep (a slice where adjacent)."""
+        found: list[tuple[int, slice | Tensor]] = []
+        for k in (~self.mask[:, self.hull].all(1)).nonzero()[:, 0].tolist():
+            columns = self.mask[k].nonzero()[:, 0]
+            first, last = int(columns[0]), int(columns[-1])
+            together = last - first + 1 == len(columns)
+            found.append((k, slice(first, last + 1) if together else columns))
+        return found
 
     @cached_property
     def count(self) -> int:
@@ -55,34 +72,24 @@ class Kept:
 
     @cached_property
     def documents(self) -> list[tuple[int, int, int, int]]:
-        """Runs of ``windows`` from one document: number, first corpus position, first window, end."""
+        """Runs of windows from one document: number, first corpus position, first window, end."""
+        first = torch.where(self.mask, self.place, torch.iinfo(torch.int64).max).amin(1).tolist()
         runs: list[tuple[int, int, int, int]] = []
-        numbers = self.document.tolist()
-        for k, (row, part) in enumerate(self.windows):
-            if runs and runs[-1][0] == numbers[row]:
+        for k, number in enumerate(self.windows(self.document).tolist()):
+            if runs and runs[-1][0] == number:
                 runs[-1] = (*runs[-1][:3], k + 1)
             else:
-                first = part.start if isinstance(part, slice) else int(part[0])
-                runs.append((numbers[row], int(self.where[row, first]), k, k + 1))
+                runs.append((number, first[k], k, k + 1))
         return runs
-
-    @cached_property
-    def rows(self) -> Int[Tensor, " windows"]:
-        """The rows of ``windows``, as a tensor."""
-        return torch.tensor([row for row, _ in self.windows], device=self.keep.device)
-
-    @cached_property
-    def _scattered(self) -> Int[Tensor, "batch pos"]:
-        return mixed(self.where)
 
     @cached_property
     def _samples(self) -> dict[int, Int[Tensor, " n"]]:
         return {}
 
     def sample(self, every: int) -> Int[Tensor, " n"]:
-        """One in ``every`` kept positions, by a hash of the corpus position; places in ``[batch * pos]``."""
+        """One in ``every`` kept positions, by a hash of the corpus position; places in ``[window * pos]``."""
         if every not in self._samples:
-            chosen = self.keep & (self._scattered % every == 0)
+            chosen = self.mask & (mixed(self.place) % every == 0)
             self._samples[every] = chosen.flatten().nonzero()[:, 0]
         return self._samples[every]
 

@@ -92,11 +92,10 @@ class Moments:
         sums: Float32[Tensor, "window unit"],
         squares: Float32[Tensor, "window unit"],
         positive: Float32[Tensor, "window unit"],
-        low: Float32[Tensor, "piece unit"],
-        high: Float32[Tensor, "piece unit"],
+        low: Float32[Tensor, "window unit"],
+        high: Float32[Tensor, "window unit"],
     ) -> Self:
-        """Take in some windows: each one's sums, sums of squares and positions above zero,
-        and the minima and maxima of the windows or of pieces of them.
+        """Take in some windows: each one's sums, sums of squares, positions above zero, minima and maxima.
 
         Raises:
             ActmaxError: an activation is not finite.

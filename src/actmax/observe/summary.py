@@ -7,15 +7,15 @@ resuming and clusters simple: a summary of a part is a summary.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
 
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 from torch import Tensor
 
-from actmax.observe.examples import Columns, Examples
+from actmax.observe.examples import Examples
 from actmax.observe.histogram import Histogram
 from actmax.observe.kept import Kept
 from actmax.observe.moments import Exact, Moments
@@ -23,7 +23,7 @@ from actmax.shapes import Acts
 
 SPARE = 5
 """Places kept beyond those asked for, so that examples with identical contexts can be dropped at the end."""
-EVERY = 16
+EVERY = 32
 """A histogram counts one position in this many."""
 PIECE = 16
 """Positions whose maximum is taken together."""
@@ -84,12 +84,12 @@ class SiteSummary:
         Raises:
             ActmaxError: an activation is not finite.
         """
-        if not kept.windows:
+        if not len(kept.mask):
             return self
-        values = acts.float()
+        values = kept.windows(acts.float()).contiguous()
         buffers = buffers or Buffers()
         scratch = buffers.take("scratch", tuple(values.shape), values)
-        shape = (len(kept.windows), values.shape[2])
+        shape = (len(values), values.shape[2])
         sums, squares, positive = (
             buffers.take(name, shape, values) for name in ("sum", "square", "positive")
         )
@@ -97,15 +97,12 @@ class SiteSummary:
         _sum(torch.mul(values, values, out=scratch), kept, squares)
         _sum(torch.gt(values, 0, out=scratch), kept, positive)
         low, high = _extremes(values, kept, buffers)
-        self.moments.update(kept.count, sums, squares, positive, low, high)
+        self.moments.update(kept.count, sums, squares, positive, low.amin(1), high.amax(1))
         self.histogram.update(values.flatten(0, 1)[kept.sample(self.every)])
-        each = len(high) // len(kept.windows)
         torch.neg(low, out=low)
         for document, begin, first, last in kept.documents:
-            pieces = slice(first * each, last * each)
             for examples, peaks, sign in ((self.top, high, 1), (self.bottom, low, -1)):
-                look = _columns(values, kept, first, each, sign)
-                examples.update(document, begin, peaks[pieces], look)
+                examples.update(document, begin, peaks[first:last], _Pieces(values, kept, first, sign))
         return self
 
     def merge(self, other: Self) -> Self:
@@ -158,51 +155,59 @@ def _examples_of(state: Mapping[str, Tensor], end: str) -> Examples:
     return Examples(state[f"{end}.value"], state[f"{end}.where"], state[f"{end}.document"])
 
 
-def _sum(values: Float32[Tensor, "batch pos unit"], kept: Kept, out: Float32[Tensor, "window unit"]) -> None:
+def _sum(values: Float32[Tensor, "window pos unit"], kept: Kept, out: Float32[Tensor, "window unit"]) -> None:
     """Each window's sum over its kept positions."""
-    if kept.common is not None:
-        torch.sum(values[:, kept.common], 1, out=out)
-        return
-    for k, (row, part) in enumerate(kept.windows):
-        torch.sum(values[row, part], 0, out=out[k])
+    torch.sum(values[:, kept.hull], 1, out=out)
+    for k, part in kept.odd:
+        torch.sum(values[k, part], 0, out=out[k])
 
 
 def _extremes(
-    values: Float32[Tensor, "batch pos unit"], kept: Kept, buffers: Buffers
-) -> tuple[Float32[Tensor, "piece unit"], Float32[Tensor, "piece unit"]]:
-    """Minima and maxima of pieces of ``PIECE`` positions, or of windows that keep different ones."""
-    part = kept.common
-    each = 1 if part is None else -(-(part.stop - part.start) // PIECE)
-    shape = (len(kept.windows), each, values.shape[2])
-    found = buffers.take("low", shape, values), buffers.take("high", shape, values)
-    for out, reduce in zip(found, (torch.amin, torch.amax), strict=True):
-        if part is None:
-            for k, (row, columns) in enumerate(kept.windows):
-                reduce(values[row, columns], 0, out=out[k, 0])
-            continue
-        whole = (part.stop - part.start) // PIECE
-        end = part.start + whole * PIECE
-        if whole:
-            reduce(values[:, part.start : end].unflatten(1, (whole, PIECE)), 2, out=out[:, :whole])
-        if end < part.stop:
-            reduce(values[:, end : part.stop], 1, out=out[:, -1])
-    return found[0].flatten(0, 1), found[1].flatten(0, 1)
+    values: Float32[Tensor, "window pos unit"], kept: Kept, buffers: Buffers
+) -> tuple[Float32[Tensor, "window piece unit"], Float32[Tensor, "window piece unit"]]:
+    """Minima and maxima of pieces of ``PIECE`` positions of the hull; infinite where nothing is kept."""
+    inside = values[:, kept.hull]
+    pieces = -(-inside.shape[1] // PIECE)
+    shape = (len(values), pieces, values.shape[2])
+    low, high = buffers.take("low", shape, values), buffers.take("high", shape, values)
+    for out, reduce, nothing in ((low, torch.amin, torch.inf), (high, torch.amax, -torch.inf)):
+        _by_piece(inside, reduce, out)
+        for k, _ in kept.odd:
+            window = inside[k].masked_fill(~kept.mask[k, kept.hull, None], nothing)
+            _by_piece(window[None], reduce, out[k : k + 1])
+    return low, high
 
 
-def _columns(
-    values: Float[Tensor, "batch pos unit"], kept: Kept, first: int, each: int, sign: int
-) -> Columns:
-    """How to look into the pieces of a document whose windows begin at ``first``."""
-    part = kept.common
+def _by_piece(
+    values: Float32[Tensor, "window pos unit"],
+    reduce: Callable[..., Tensor],
+    out: Float32[Tensor, "window piece unit"],
+) -> None:
+    whole = values.shape[1] // PIECE
+    if whole:
+        reduce(values[:, : whole * PIECE].unflatten(1, (whole, PIECE)), 2, out=out[:, :whole])
+    if whole < out.shape[1]:
+        reduce(values[:, whole * PIECE :], 1, out=out[:, whole])
 
-    def look(piece: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
-        if part is None:
-            row = kept.rows[first + piece]
-            found = values[row, :, unit] * sign
-            return found.masked_fill(~kept.keep[row], -torch.inf), kept.where[row]
-        row = (first + piece // each)[:, None]
-        column = (piece % each * PIECE + part.start)[:, None] + torch.arange(PIECE, device=piece.device)
-        column = column.clamp_(max=part.stop - 1)
-        return values[row, column, unit[:, None]] * sign, kept.where[row, column]
 
-    return look
+@dataclass(frozen=True)
+class _Pieces:
+    """The pieces of a document whose windows begin at ``first``, of the values or of the negated ones."""
+
+    acts: Float32[Tensor, "window pos unit"]
+    kept: Kept
+    first: int
+    sign: int
+
+    def values(self, window: Tensor, piece: Tensor, unit: Tensor) -> Tensor:
+        """What the units are, in one piece each; -inf where nothing is kept."""
+        row, hull = (window + self.first)[:, None], self.kept.hull
+        column = torch.arange(PIECE, device=row.device) + (piece * PIECE + hull.start)[:, None]
+        column.clamp_(max=hull.stop - 1)
+        flat = (column + row * self.acts.shape[1]).mul_(self.acts.shape[2]).add_(unit[:, None])
+        found = self.acts.view(-1)[flat].mul_(self.sign)
+        return found.masked_fill_(~self.kept.mask[row, column], -torch.inf) if self.kept.odd else found
+
+    def where(self, window: Tensor, piece: Tensor, column: Tensor) -> Tensor:
+        """Corpus positions of columns of pieces."""
+        return self.kept.place[window + self.first, column + piece * PIECE + self.kept.hull.start]
