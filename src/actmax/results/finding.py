@@ -56,7 +56,7 @@ class Picture:
     """What a figure is drawn from."""
 
     kind: str
-    """``lines``; ``points``; ``strips``: one row a series, one mark a value of ``x``; ``bars``: one bar a series, to ``x[0]``."""
+    """``lines``; ``points``; ``strips``: one row a series, one mark a value of ``x``."""
     title: str
     x: str
     y: str

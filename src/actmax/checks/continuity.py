@@ -1,0 +1,265 @@
+"""Is the input space continuous? Walks between tokens, and from the optimum to its tokens.
+
+1. *Kept by the tokens*: of what the soft optimum gains over the unit's mean on random tokens, the share
+   that its
+   nearest tokens keep: ``(a(tokens) - m) / (a(optimum) - m)``. The statistic; for random units of the site
+   the same,
+   one run each.
+2. *Jumps*: between 8 pairs of tokens of the corpus, after a few tokens of context, walk the straight line
+   (and the
+   arc of the sphere) in 32 steps; the largest step of the activation over its whole range. 1/32 is a straight
+   line,
+   1 a cliff. The median over pairs.
+3. *Bend*: the mean distance of the activation on the straight line from the chord between its ends, over
+   its range;
+   0 where the unit is linear in the embedding.
+4. *Distance*: from the optimum's vectors to the nearest token, in units of the median distance of a token
+   to its
+   nearest neighbour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from actmax.checks.measure import Measure, against
+from actmax.checks.sample import Sample
+from actmax.checks.soft_batch import Optima, own
+from actmax.inputs.streams import stream
+from actmax.models.read import read, read_prefix
+from actmax.objectives.units import Positions, along, reduce
+from actmax.results.finding import Control, Number, Picture, Series
+
+PAIRS, STEPS, CONTEXT, NEIGHBOURS, RANDOM = 8, 32, 4, 512, 200
+_STREAM = 2**30 + 41
+ASSUMPTION = "The input space is continuous"
+
+
+@dataclass(frozen=True)
+class _Walks:
+    """Activations along paths between tokens."""
+
+    straight: Float[np.ndarray, "unit pair step"]
+    arc: Float[np.ndarray, "unit pair step"]
+
+
+def continuity(sample: Sample, optima: Optima, positions: Positions, seed: int) -> Measure:
+    """Measure it for the unit, and the statistic for the sample's other units that have a run in"
+    " ``optima``."""
+    kept, others = _kept(sample, optima, positions, seed)
+    walks = _walk(sample, seed)
+    jumps = np.median(jump(walks.straight), axis=1)
+    arcs = np.median(jump(walks.arc), axis=1)
+    bends = np.median(bend(walks.straight), axis=1)
+    apart, begun, neighbour = _distances(sample, optima)
+    row = optima.rows(sample.unit)[0]
+    gap = float(optima.final[row] - optima.on_tokens[row])
+    n = int(optima.ids.shape[1])
+    numbers = (
+        Number(
+            "kept_by_tokens",
+            "Kept by the nearest tokens",
+            kept,
+            n,
+            f"Share of the optimum's gain over random tokens that its {n} nearest tokens keep: 1 is all"
+            " of it, 0 none,"
+            " below 0 they do worse than random tokens.",
+            (against(kept, others),),
+            "cosine",
+        ),
+        Number(
+            "decoding_gap",
+            "Decoding gap",
+            gap,
+            n,
+            f"Activation at the optimum ({float(optima.final[row]):.3g}) minus that on its {n} nearest tokens"
+            f" ({float(optima.on_tokens[row]):.3g}).",
+        ),
+        Number(
+            "jump",
+            "Largest step on a walk between tokens",
+            float(jumps[0]),
+            PAIRS,
+            f"Median over {PAIRS} pairs of tokens of the largest of {STEPS} steps over the whole range:"
+            f" {1 / STEPS:.2f} is a straight line, 1 a cliff.",
+            (against(float(jumps[0]), jumps[1:].tolist()),),
+            "cosine",
+        ),
+        Number(
+            "jump_arc",
+            "The same on the arc of the sphere",
+            float(arcs[0]),
+            PAIRS,
+            f"Walking at the norms of the two tokens in place of the straight line ({PAIRS} pairs).",
+            (against(float(arcs[0]), arcs[1:].tolist()),),
+            "cosine",
+        ),
+        Number(
+            "bend",
+            "Distance from a straight line",
+            float(bends[0]),
+            PAIRS,
+            f"Mean distance of the activation from the chord between its ends, over its range ({PAIRS}"
+            " pairs); 0 is"
+            " linear.",
+            (against(float(bends[0]), bends[1:].tolist()),),
+            "cosine",
+        ),
+        Number(
+            "distance",
+            "How far the optimum is from any token",
+            apart,
+            n,
+            f"Median over {n} vectors, in units of the distance between neighbouring tokens"
+            f" ({neighbour:.3g}).",
+            (Control("random starts", begun, n),),
+        ),
+    )
+    return Measure(
+        name="continuity",
+        assumption=ASSUMPTION,
+        statistic=kept,
+        others=tuple(others),
+        numbers=numbers,
+        pictures=(_paths(walks), _descent(sample, optima, row, positions)),
+        facts={"kept_by_tokens": kept, "jump": float(jumps[0]), "bend": float(bends[0]), "distance": apart},
+        words=(
+            f"The nearest tokens keep {100 * kept:.0f} % of what the optimum gains; on a walk between"
+            " tokens the"
+            f" largest of {STEPS} steps is {100 * float(jumps[0]):.0f} % of the range, and the optimum lies"
+            f" {apart:.1f} neighbour distances from any token."
+        ),
+    )
+
+
+def jump(values: Float[np.ndarray, "*rest step"]) -> Float[np.ndarray, "*rest"]:
+    """The largest step over the whole range; 1 / steps for a straight line, 0 where nothing changes."""
+    reach = values.max(axis=-1) - values.min(axis=-1)
+    largest = np.abs(np.diff(values, axis=-1)).max(axis=-1)
+    scale = np.abs(values).max(axis=-1)
+    return np.where(reach > 1e-6 * scale, largest / np.maximum(reach, 1e-30), 0.0)
+
+
+def bend(values: Float[np.ndarray, "*rest step"]) -> Float[np.ndarray, "*rest"]:
+    """The mean distance from the chord between the ends, over the whole range."""
+    t = np.linspace(0, 1, values.shape[-1])
+    chord = values[..., :1] * (1 - t) + values[..., -1:] * t
+    reach = values.max(axis=-1) - values.min(axis=-1)
+    scale = np.abs(values).max(axis=-1)
+    apart = np.abs(values - chord).mean(axis=-1)
+    return np.where(reach > 1e-6 * scale, apart / np.maximum(reach, 1e-30), 0.0)
+
+
+def arc(a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " step"]) -> Float[Tensor, "step d"]:
+    """From ``a`` to ``b`` over the sphere, the norm going evenly from one to the other."""
+    first, second = a / a.norm(), b / b.norm()
+    angle = torch.arccos((first @ second).clamp(-1, 1))
+    if float(angle.sin()) < 1e-4:
+        straight: Tensor = a + t[:, None] * (b - a)
+        return straight
+    on = (torch.sin((1 - t) * angle)[:, None] * first + torch.sin(t * angle)[:, None] * second) / angle.sin()
+    walked: Tensor = on * (a.norm() + t * (b.norm() - a.norm()))[:, None]
+    return walked
+
+
+@torch.no_grad()
+def _kept(sample: Sample, optima: Optima, positions: Positions, seed: int) -> tuple[float, list[float]]:
+    """The statistic of the unit's first run, and of the first run of each other unit."""
+    model, site = sample.model, sample.unit.site
+    size = min(len(model.tokenizer), model.vocab_size)
+    special = set(model.tokenizer.all_special_ids)
+    ordinary = torch.tensor([i for i in range(size) if i not in special])
+    length = int(optima.ids.shape[1])
+    drawn = ordinary[torch.randint(len(ordinary), (RANDOM, length), generator=stream(seed, _STREAM))]
+    value = torch.cat([read(model, [site], ids=ids.to(model.device))[site] for ids in drawn.split(100)])
+    found = []
+    for unit in (sample.unit, *sample.others):
+        rows = optima.rows(unit)
+        if not rows:
+            continue
+        chance = float(reduce(along(unit, value), positions).double().mean())
+        gain = float(optima.final[rows[0]]) - chance
+        found.append((float(optima.on_tokens[rows[0]]) - chance) / gain if gain > 0 else float("nan"))
+    return found[0], found[1:]
+
+
+@torch.no_grad()
+def _walk(sample: Sample, seed: int) -> _Walks:
+    model, rng = sample.model, np.random.default_rng([seed, 41])
+    row = int(np.flatnonzero((sample.where >= 0).sum(axis=1) > CONTEXT)[0])
+    prefix = read_prefix(
+        model, [sample.unit.site], torch.from_numpy(sample.ids[row : row + 1, :CONTEXT]).to(model.device)
+    )
+    tokens = np.unique(sample.ids[sample.kept])
+    t = torch.linspace(0, 1, STEPS + 1, device=model.device)
+    straight, arcs = [], []
+    for _ in range(PAIRS):
+        a, b = model.embedding[torch.from_numpy(rng.choice(tokens, 2, replace=len(tokens) < 2))].float()
+        rows = torch.cat([a + t[:, None] * (b - a), arc(a, b, t)])[:, None].to(model.dtype)
+        value = read(model, [sample.unit.site], embeds=rows, prefix=prefix)[sample.unit.site]
+        found = torch.stack([along(unit, value)[:, 0].float() for unit in (sample.unit, *sample.others)])
+        straight.append(found[:, : STEPS + 1].cpu().double().numpy())
+        arcs.append(found[:, STEPS + 1 :].cpu().double().numpy())
+    return _Walks(np.stack(straight, axis=1), np.stack(arcs, axis=1))
+
+
+@torch.no_grad()
+def _distances(sample: Sample, optima: Optima) -> tuple[float, float, float]:
+    """Of the optimum and of its start, in neighbour distances; and what one is."""
+    matrix = sample.model.embedding.float()
+    step = max(1, len(matrix) // NEIGHBOURS)
+    between = torch.cdist(matrix[::step], matrix)
+    between[between < 1e-6] = torch.inf
+    near = between.min(dim=1).values
+    neighbour = float(near[near.isfinite()].median()) if bool(near.isfinite().any()) else 1.0
+    row = optima.rows(sample.unit)[0]
+    apart = torch.cdist(optima.optimum[row].float(), matrix).min(dim=1).values.median()
+    begun = torch.cdist(optima.start[row].float(), matrix).min(dim=1).values.median()
+    return float(apart) / neighbour, float(begun) / neighbour, neighbour
+
+
+def _paths(walks: _Walks) -> Picture:
+    t = tuple(np.linspace(0, 1, STEPS + 1).tolist())
+    lines = [
+        Series("straight line" if k == 0 else "", t, tuple(walks.straight[0, k].tolist()))
+        for k in range(min(4, PAIRS))
+    ]
+    lines += [
+        Series("arc of the sphere" if k == 0 else "", t, tuple(walks.arc[0, k].tolist()), "other")
+        for k in range(min(4, PAIRS))
+    ]
+    return Picture(
+        "lines",
+        "Walks between two tokens",
+        "from one token (0) to another (1)",
+        "activation",
+        tuple(lines),
+        f"The unit on the way between four of {PAIRS} pairs of real tokens. Straight lines mean that what"
+        " lies between"
+        " two tokens is what one expects; cliffs and humps that it is not.",
+    )
+
+
+@torch.no_grad()
+def _descent(sample: Sample, optima: Optima, row: int, positions: Positions) -> Picture:
+    model = sample.model
+    t = torch.linspace(0, 1, STEPS + 1, device=model.device)
+    goal = model.embedding[optima.ids[row]]
+    rows = optima.optimum[row] + t[:, None, None] * (goal - optima.optimum[row])
+    value = read(model, [sample.unit.site], embeds=rows)[sample.unit.site]
+    mine = own([sample.unit] * len(rows), value, positions)
+    return Picture(
+        "lines",
+        "From the optimum to its tokens",
+        "from the optimum (0) to the nearest tokens (1)",
+        "activation",
+        (Series("straight line", tuple(t.cpu().tolist()), tuple(mine.float().cpu().tolist())),),
+        f"The unit on the straight way from the optimised vectors to their nearest tokens ({STEPS}"
+        " steps). Where it"
+        " falls early, the optimum is a place that no text comes near.",
+    )

@@ -1,0 +1,159 @@
+"""One reading of a corpus for all checks: a unit, random units of its site, and what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float32, Int
+from torch import Tensor
+
+from actmax.errors import ActmaxError
+from actmax.fetch.progress import Progress, silent
+from actmax.models.model import Model
+from actmax.models.read import read
+from actmax.models.residual import residual_at
+from actmax.models.sites import EMBED, LOGITS, Site, Unit, list_sites
+from actmax.objectives.units import along
+from actmax.observe.reading import Readings
+from actmax.observe.windows import Windows
+
+_AT_ONCE = 8
+_RESIDUAL = ("hook_resid_pre", "hook_resid_post")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was read. ``values[0]`` is the unit; the others follow."""
+
+    model: Model
+    unit: Unit
+    others: tuple[Unit, ...]
+    windows: Windows
+    readings: Readings
+    inputs: Float32[Tensor, "window pos d_model"]
+    """The residual stream at the unit's input (:func:`input_site`)."""
+    input_site: Site
+    ids: Int[np.ndarray, "window pos"]
+    document: Int[np.ndarray, " window"]
+    where: Int[np.ndarray, "window pos"]
+    kept: Bool[np.ndarray, "window pos"]
+    """Real tokens, not at position 0, not sinks."""
+
+    @property
+    def values(self) -> Float32[np.ndarray, "unit window pos"]:
+        """Activations."""
+        return self.readings.values
+
+    @cached_property
+    def means(self) -> Float32[np.ndarray, " unit"]:
+        """Of each unit over the kept positions."""
+        return np.asarray(self.values[:, self.kept].mean(axis=1, dtype=np.float64).astype(np.float32))
+
+    @property
+    def n(self) -> int:
+        """Kept positions."""
+        return int(self.kept.sum())
+
+    def strongest(
+        self, unit: int, n: int, each: int = 2, allowed: Bool[np.ndarray, "window pos"] | None = None
+    ) -> list[tuple[int, int]]:
+        """The ``n`` largest activations as (window, position), at most ``each`` of one window."""
+        mask = self.kept if allowed is None else self.kept & allowed
+        rows, columns = np.nonzero(mask)
+        order = np.argsort(-self.values[unit][mask], kind="stable")
+        taken: dict[int, int] = {}
+        found: list[tuple[int, int]] = []
+        for place in order:
+            row = int(rows[place])
+            if taken.get(row, 0) < each:
+                taken[row] = taken.get(row, 0) + 1
+                found.append((row, int(columns[place])))
+                if len(found) == n:
+                    break
+        return found
+
+
+def input_site(model: Model, site: Site) -> Site:
+    """The residual stream from which a unit is computed.
+
+    Before the MLP for the MLP's units, before the block for all else in a block (for ``hook_resid_pre``:
+    before
+    the block that wrote it), after the last block for the final norm and the logits, and the embedding itself
+    where nothing comes before.
+    """
+    if site.name == EMBED:
+        return site
+    if site.layer is None:
+        last = model.n_blocks - 1
+        return Site(f"blocks.{last}.hook_resid_post", last)
+    if "mlp" in site.kind and f"blocks.{site.layer}.hook_resid_mid" in list_sites(model):
+        return Site(f"blocks.{site.layer}.hook_resid_mid", site.layer)
+    layer = site.layer - 1 if site.kind == "hook_resid_pre" else site.layer
+    return Site(f"blocks.{max(layer, 0)}.hook_resid_pre", max(layer, 0))
+
+
+def take_sample(
+    model: Model,
+    unit: Unit,
+    others: Sequence[Unit],
+    windows: Windows,
+    *,
+    progress: Progress = silent,
+) -> Sample:
+    """Run the model once over the windows.
+
+    Raises:
+        ActmaxError: every position is left out, or an activation is not finite.
+        KeyboardInterrupt: stopped before all was read; a part would give other numbers each time.
+    """
+    units = (unit, *others)
+    before, depth = input_site(model, unit.site), residual_at(model, unit.site)
+    sites = {unit.site, before} | ({depth} if depth is not None else set())
+    shape = (windows.n_windows, windows.length)
+    values = np.zeros((len(units), *shape), dtype=np.float32)
+    norms = np.zeros((0 if depth is None else 1, *shape), dtype=np.float32)
+    inputs = torch.zeros(*shape, model.d_model)
+    whole = windows.batch(0, windows.n_windows)
+    at_once = 1 if unit.site.name == LOGITS else _AT_ONCE
+    done = 0
+    for start in range(0, windows.n_windows, at_once):
+        ids = whole.ids[start : start + at_once]
+        stop = start + len(ids)
+        with torch.inference_mode():
+            acts = read(model, sites, ids=ids.to(model.device))
+            for k, one in enumerate(units):
+                values[k, start:stop] = along(one, acts[unit.site]).float().cpu().numpy()
+            inputs[start:stop] = acts[before].float().cpu()
+            if depth is not None:
+                norms[0, start:stop] = torch.linalg.vector_norm(acts[depth].float(), dim=-1).cpu().numpy()
+        done += int((whole.where[start:stop] >= 0).sum())
+        progress("observing", done, windows.n_tokens)
+    valid = whole.valid.numpy()
+    if not np.isfinite(values[:, valid]).all():
+        raise ActmaxError(
+            f"{model.name} gives activations that are not finite on this corpus; use --dtype float32."
+        )
+    depths = () if depth is None else (depth,)
+    readings = Readings(model, units, windows, windows.n_windows, values, norms, depths)
+    kept = valid & ~readings.sinks(0, valid)
+    if kept.sum() < 2:
+        raise ActmaxError(
+            f"The corpus {windows.tokens.name!r} leaves fewer than two positions to read; give more text."
+        )
+    return Sample(
+        model,
+        unit,
+        tuple(others),
+        windows,
+        readings,
+        inputs,
+        before,
+        whole.ids.numpy(),
+        whole.document.numpy(),
+        whole.where.numpy(),
+        kept,
+    )
