@@ -142,7 +142,7 @@ def build(
 @app.command("show")
 def show(
     folder: FolderArgument,
-    unit: Annotated[str, typer.Argument(metavar="UNIT", help="Such as blocks.8.mlp.hook_post:2022.")],
+    unit: Annotated[str, typer.Argument(metavar="UNIT", help="Such as blocks.8.mlp.hook_post:1022.")],
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -150,7 +150,7 @@ def show(
 
     \b
     Example:
-      actmax atlas show atlas blocks.8.mlp.hook_post:2022
+      actmax atlas show atlas blocks.8.mlp.hook_post:1022
     """
     from dataclasses import asdict
 
