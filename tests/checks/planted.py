@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from tests.tiny import tiny_model, tiny_tokenizer
 from torch import Tensor, nn
 
 from actmax.models.model import Model
 from actmax.observe.corpus_tokens import tokens_of_texts
 from actmax.observe.windows import Windows, windows_of
-from tests.tiny import tiny_model, tiny_tokenizer
 
 TRIGGERS = ("a", "b", "c")
 LETTERS = "defghijklmnopqrstuvwxyz"

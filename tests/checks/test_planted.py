@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.checks.planted import TRIGGERS, discontinuous, letters, reads, token, triggered, wired
+from tests.tiny import tiny_model
 
 from actmax.checks.battery import gather
 from actmax.checks.continuity import continuity
@@ -18,8 +20,6 @@ from actmax.checks.soft_batch import SoftProtocol
 from actmax.checks.verdicts import judge
 from actmax.models.model import Model
 from actmax.models.sites import resolve
-from tests.checks.planted import TRIGGERS, discontinuous, letters, reads, token, triggered, wired
-from tests.tiny import tiny_model
 
 WINDOWS = letters()
 BRIEF = SoftProtocol(length=3, steps=5, lr=0.01)
@@ -100,7 +100,7 @@ def test_a_found_text_is_judged_by_what_the_model_gives_on_it() -> None:
     rank = next(number for number in found.numbers if number.name == "corpus_rank")
     share = float((sample.ids[sample.kept] == token("a")).mean())
     assert rank.value <= share + 0.01, "only positions with the trigger reach it"
-    (best, worse) = found.groups
+    best = found.groups[0]
     assert best.title == "Best text by by hand"
     assert best.passages[0].token == " a"
     words = next(number for number in found.numbers if number.name == "dictionary_words")

@@ -24,6 +24,8 @@ VERBS: Mapping[str, str] = MappingProxyType(
         "maximize": "actmax.cli.maximize:maximize",
         "observe": "actmax.cli.observe:observe",
         "atlas": "actmax.cli.atlas:app",
+        "investigate": "actmax.cli.investigate:investigate",
+        "check": "actmax.cli.check:check",
         "reproduce": "actmax.cli.reproduce:reproduce",
         "select": "actmax.cli.select:select",
         "models": "actmax.cli.models:models",

@@ -1,0 +1,195 @@
+"""The tables of docs/checks.md: every number of the investigation, for one known unit and eight random ones.
+
+::
+
+    python benchmarks/check_tables.py                        # docs/check_tables.md, some minutes a unit
+    python benchmarks/check_tables.py --false-alarms 50      # how often chance is called meaningful
+
+The eight units are drawn by ``--seed`` (0): one from each of eight sites over the depth of the model and the
+kinds
+of site. Each investigation is one command (``actmax investigate UNIT``); units that are done are kept in
+``--keep``
+and not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import actmax
+from actmax.api.check import MAX_TOKENS, WINDOW
+from actmax.api.investigate import investigate
+from actmax.checks.battery import gather, measures
+from actmax.checks.measure import Measure, rank_p
+from actmax.checks.shuffled import shuffled_copy
+from actmax.errors import ActmaxError
+from actmax.models.model import Model
+from actmax.models.sites import list_sites, resolve
+from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
+from actmax.observe.windows import windows_of
+from actmax.report.finding import styled
+from actmax.results.finding import Number
+from actmax.results.investigate import InvestigateResult
+
+KNOWN = "hidden_states.4:90"
+KINDS = (
+    "hook_resid_post",
+    "mlp.hook_post",
+    "attn.hook_z",
+    "mlp.hook_pre",
+    "hook_attn_out",
+    "mlp.hook_post",
+    "hook_mlp_out",
+    "hook_resid_post",
+)
+"""One site of each, at evenly spaced depths."""
+SHARED_UNITS = 19
+
+
+def eight(model: Model, seed: int) -> list[str]:
+    """One unit of each kind, from the first block to the last but one."""
+    rng = np.random.default_rng(seed)
+    widths = list_sites(model)
+    units = []
+    for k, kind in enumerate(KINDS):
+        site = f"blocks.{k * (model.n_blocks - 2) // (len(KINDS) - 1)}.{kind}"
+        units.append(f"{site}:{rng.integers(widths[site])}")
+    return units
+
+
+def story_of(model: Model, unit: str, seed: int, keep: Path) -> InvestigateResult:
+    """The investigation of a unit, made or found."""
+    folder = keep / unit.replace(":", "_")
+    try:
+        return InvestigateResult.load(folder)
+    except ActmaxError:
+        began = time.perf_counter()
+        result = investigate(model, unit, seed=seed)
+        result.save(folder)
+        print(f"{unit}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+        return result
+
+
+def tables(stories: Sequence[InvestigateResult], seed: int) -> str:
+    """Markdown: verdicts, then every number of every unit with its controls."""
+    first = stories[0]
+    lines = [
+        "# What the checks say",
+        "",
+        f"Made by `python benchmarks/check_tables.py --seed {seed}` on {first.model} with"
+        f" {first.corpus.tokens:,} tokens of {first.corpus.name}; {first.corpus.attribution}. Each unit"
+        " is compared"
+        f" with {len(first.others)} random units of its site and with a copy of the model with shuffled"
+        " weights."
+        f" The first unit is the demo's; the others were drawn by seed {seed}.",
+        "",
+        "| unit | "
+        + " | ".join(check.assumption.lower() for check in first.checks)
+        + " | same answer twice? |",
+        "|---" * (len(first.checks) + 2) + "|",
+    ]
+    for story in stories:
+        cells = [f"{check.answer}; *{check.standing}*" for check in story.checks]
+        again = story.reproduced.verdict if story.reproduced else "–"
+        lines.append(f"| `{story.unit}` | " + " | ".join([*cells, again]) + " |")
+    lines += ["", "In words:", ""]
+    lines += [f"- `{story.unit}`: {_plain(' '.join(story.conclusion))}" for story in stories]
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for story in stories:
+        named = [("Agreement", story.agreement)]
+        named += [("Reproducibility", story.reproduced.numbers)] if story.reproduced else []
+        named += [(check.assumption, check.numbers) for check in story.checks]
+        for title, numbers in named:
+            groups.setdefault(title, []).extend((story.unit, *_row(number)) for number in numbers)
+    for title, rows in groups.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| number | unit | value | n | the same elsewhere |",
+            "|---|---|---|---|---|",
+        ]
+        rows.sort(key=lambda row: list(dict.fromkeys(one[1] for one in rows)).index(row[1]))
+        lines += [f"| {label} | `{unit}` | {value} | {n} | {rest} |" for unit, label, value, n, rest in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _row(number: Number) -> tuple[str, str, str, str]:
+    rest = "; ".join(
+        f"{styled(control.value, number.style)} {control.label}"
+        + ("" if control.p is None else f", p = {control.p:.2g}")
+        for control in number.controls
+    )
+    return number.label, styled(number.value, number.style), str(number.n), rest or "–"
+
+
+def _plain(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+
+
+def false_alarms(model: Model, n: int, seed: int) -> str:
+    """Of ``n`` random units of a copy with shuffled weights, how many each check calls meaningful.
+
+    Each is judged against 19 of the others, drawn at random; all share one reading and one batch of ascents.
+    """
+    tokens = open_corpus(DEFAULT_CORPUS, model.tokenizer, max_tokens=MAX_TOKENS)
+    bos = model.tokenizer.bos_token_id
+    windows = windows_of(tokens, length=WINDOW, bos=bos, max_tokens=MAX_TOKENS // 2)
+    copied = shuffled_copy(model, seed)
+    unit = resolve(copied, KNOWN)
+    material = gather(copied, unit, windows, seed, others=n + SHARED_UNITS - 1)
+    lines = [
+        "",
+        f"False alarms: of {n} random units of `hidden_states.4` in a copy with shuffled weights, each"
+        " against"
+        f" {SHARED_UNITS} others, these were called meaningful:",
+        "",
+        "| check | called meaningful | share |",
+        "|---|---|---|",
+    ]
+    for measure in measures(material):
+        found = alarms(measure, n, seed)
+        lines.append(f"| {measure.assumption} | {found} of {n} | {100 * found / n:.0f} % |")
+    return "\n".join(lines) + "\n"
+
+
+def alarms(measure: Measure, n: int, seed: int) -> int:
+    """How many of the first ``n`` units have p <= 0.05 against 19 of the rest."""
+    values = [measure.statistic, *measure.others]
+    rng = np.random.default_rng(seed)
+    count = 0
+    for k in range(n):
+        rest = [value for j, value in enumerate(values) if j != k]
+        chosen = rng.choice(len(rest), SHARED_UNITS, replace=False)
+        count += rank_p(values[k], [rest[j] for j in chosen]) <= 0.05
+    return count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, default=None, help="the first so many units")
+    parser.add_argument("--keep", type=Path, default=Path("runs/check_tables"))
+    parser.add_argument("--out", type=Path, default=Path("docs/check_tables.md"))
+    parser.add_argument("--false-alarms", type=int, default=0, metavar="N")
+    given = parser.parse_args()
+    model = actmax.load()
+    if given.false_alarms:
+        print(false_alarms(model, given.false_alarms, given.seed))
+        return
+    units = [KNOWN, *eight(model, given.seed)][: given.only]
+    stories = [story_of(model, unit, given.seed, given.keep) for unit in units]
+    given.out.write_text(tables(stories, given.seed), encoding="utf-8")
+    print(given.out)
+
+
+if __name__ == "__main__":
+    main()

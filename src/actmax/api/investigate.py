@@ -1,0 +1,264 @@
+"""``actmax.investigate``: the whole story of one unit, from one reading and one batch of searches."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from actmax.api.check import (
+    MAX_TOKENS,
+    check_settings,
+    described,
+    judged,
+    searched_text,
+    windows_for,
+)
+from actmax.api.provenance import manifest_of
+from actmax.api.reproduce import UNRELATED, of_optima
+from actmax.checks.battery import OTHERS, QUICK, Material, gather
+from actmax.checks.likeness import agreement_numbers, resemblances
+from actmax.checks.one_feature import STRONGEST
+from actmax.checks.readability import FoundText, Judged, judge_texts
+from actmax.checks.story import Facts, conclusion
+from actmax.errors import ActmaxError
+from actmax.fetch.progress import Progress, silent
+from actmax.inputs.bos import BosPolicy
+from actmax.models.model import Model
+from actmax.models.sites import Unit, resolve
+from actmax.observe.corpus import DEFAULT_CORPUS
+from actmax.observe.observation import UnitObservation, observe_unit
+from actmax.observe.token_text import token_text
+from actmax.observe.windows import Windows
+from actmax.results.finding import Check, Number, Passage, Picture, Series
+from actmax.results.investigate import SCHEMA, InvestigateResult, Seen, Soft, Text
+from actmax.results.rendering import use_renderer
+from actmax.results.reproduce import ReproduceResult
+
+use_renderer(SCHEMA, "actmax.report.investigate")
+
+RUNS = 10
+_SHOWN = 10
+
+
+@dataclass
+class _Story:
+    """What is known so far."""
+
+    seen: Seen | None = None
+    soft: Soft | None = None
+    texts: tuple[Text, ...] = ()
+    agreement: tuple[Number, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+    reproduced: ReproduceResult | None = None
+    checks: tuple[Check, ...] = ()
+    conclusion: tuple[str, ...] = ()
+    complete: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def investigate(
+    model: Model,
+    unit: str | Unit,
+    *,
+    corpus: str | os.PathLike[str] | Sequence[str] | Windows = DEFAULT_CORPUS,
+    max_tokens: int | None = MAX_TOKENS,
+    runs: int = RUNS,
+    others: int = OTHERS,
+    steps: int = QUICK.steps,
+    length: int = QUICK.length,
+    shuffled: bool = True,
+    method: str | None = None,
+    texts: Sequence[str] = (),
+    bos: BosPolicy = "auto",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> InvestigateResult:
+    """Observation, intervention, their agreement, reproducibility, the four checks, and three sentences.
+
+    One reading of the corpus and one batch of soft ascents serve all parts. Ctrl-C keeps what is done.
+
+    Args:
+        model: from :func:`actmax.load`.
+        unit: ``SITE:INDEX``.
+        corpus: name, path or windows.
+        max_tokens: of the corpus.
+        runs: of soft ascent.
+        others: random units of the site to compare with.
+        steps: of soft ascent.
+        length: positions that are optimised.
+        shuffled: whether a copy with shuffled weights is checked too.
+        method: also search with this token method.
+        texts: further texts to judge.
+        bos: whether windows begin with BOS.
+        seed: everything random is drawn from it.
+        progress: told how far it is.
+
+    Raises:
+        ActmaxError: an unknown unit, corpus or method, or a setting out of range.
+        KeyboardInterrupt: stopped before there was anything to keep.
+    """
+    began = time.perf_counter()
+    target = unit if isinstance(unit, Unit) else resolve(model, unit)
+    check_settings(others=others, steps=steps, length=length)
+    if runs < 2:
+        raise ActmaxError(f"{runs} runs cannot be compared; give --runs at least 2.")
+    windows = windows_for(model, corpus, max_tokens=max_tokens, bos=bos, progress=progress)
+    found = [FoundText("given", text) for text in texts]
+    if method is not None:
+        found.append(searched_text(model, target, method, seed))
+    protocol = replace(QUICK, steps=steps, length=length)
+    material = gather(
+        model,
+        target,
+        windows,
+        seed,
+        protocol=protocol,
+        others=others,
+        runs=runs,
+        unrelated=UNRELATED,
+        texts=found,
+        progress=progress,
+    )
+    story = _Story()
+    try:
+        _observe(story, material)
+        _intervene(story, material)
+        story.reproduced = of_optima(
+            model, target, material.sample.others, material.optima, protocol, seed, began
+        )
+        story.checks, story.complete = judged(material, shuffled=shuffled, progress=progress)
+    except KeyboardInterrupt:
+        if story.seen is None:
+            raise
+    if story.reproduced is not None and len(story.checks) == 4:
+        story.conclusion = conclusion(_facts(story, material), story.checks)
+    return InvestigateResult(
+        unit=target.name,
+        site=target.site.name,
+        index=target.index,
+        model=model.name,
+        seed=seed,
+        conclusion=story.conclusion,
+        corpus=described(windows),
+        seen=story.seen,
+        soft=story.soft,
+        texts=story.texts,
+        agreement=story.agreement,
+        pictures=story.pictures,
+        reproduced=story.reproduced,
+        checks=story.checks,
+        shuffled=shuffled and story.complete,
+        others=tuple(other.name for other in material.sample.others),
+        settings=asdict(protocol) | {"runs": runs, "others": others, "max_tokens": max_tokens},
+        seconds=time.perf_counter() - began,
+        manifest=manifest_of(model, seed=seed, bos=bos, corpus_sha256=windows.tokens.text_sha256),
+        complete=story.complete,
+    )
+
+
+def _observe(story: _Story, material: Material) -> None:
+    observed = observe_unit(material.sample.readings, 0, top=_SHOWN, context=12)
+    story.seen = Seen(
+        observed.count,
+        observed.mean,
+        observed.std,
+        observed.min,
+        observed.max,
+        observed.density,
+        _passages(observed, "top"),
+        _passages(observed, "bottom"),
+        tuple(winner.token for winner in observed.top_tokens[:_SHOWN]),
+    )
+
+
+def _passages(observed: UnitObservation, end: str) -> tuple[Passage, ...]:
+    return tuple(
+        Passage(one.activation, one.text_before, one.token, one.text_after) for one in getattr(observed, end)
+    )
+
+
+def _intervene(story: _Story, material: Material) -> None:
+    sample, optima = material.sample, material.optima
+    rows = optima.rows(sample.unit)
+    best = max(rows, key=lambda row: float(optima.final[row]))
+    tokenizer = sample.model.tokenizer
+    top = float(sample.values[0][sample.kept].max())
+    reached = float(optima.final[best])
+    story.soft = Soft(
+        reached,
+        float(optima.on_tokens[best]),
+        tuple(token_text(tokenizer, int(i)) for i in optima.ids[best]),
+        reached / top if top > 0 else None,
+        len(rows),
+    )
+    decoded = [
+        FoundText("soft ascent, nearest tokens", str(tokenizer.decode(optima.ids[row].tolist())))
+        for row in rows
+    ]
+    found = judge_texts(sample, [*decoded, *material.texts])
+    alike = resemblances(sample, found)
+    story.texts = tuple(
+        Text(
+            one.source,
+            one.text,
+            one.activation,
+            one.cross_entropy,
+            one.activation / top if top > 0 else None,
+            like,
+        )
+        for one, like in zip(found, alike, strict=True)
+    )
+    story.agreement = agreement_numbers(sample, found, alike, reached)
+    story.pictures = (_scale(material, found, rows),)
+
+
+def _scale(material: Material, texts: Sequence[Judged], rows: Sequence[int]) -> Picture:
+    sample, optima = material.sample, material.optima
+    values = np.sort(sample.values[0][sample.kept].astype(np.float64))
+    some = values[:: max(1, len(values) // 400)].tolist()
+    strongest = [float(sample.values[0][place]) for place in sample.strongest(0, STRONGEST)]
+    return Picture(
+        "strips",
+        "How large does it get?",
+        "activation",
+        "",
+        (
+            Series("soft optima", tuple(float(optima.final[row]) for row in rows), ()),
+            Series("their nearest tokens", tuple(float(optima.on_tokens[row]) for row in rows), (), "other"),
+            Series("texts found, strongest position", tuple(one.activation for one in texts), (), "other"),
+            Series("strongest in the corpus", tuple(strongest), (), "control"),
+            Series("all of the corpus", tuple(some), (), "control"),
+        ),
+        f"What {len(rows)} runs of free vectors reach, what their nearest tokens and the found texts"
+        " give, the"
+        f" {len(strongest)} strongest corpus examples, and {sample.n} corpus positions (thinned).",
+        log=True,
+    )
+
+
+def _facts(story: _Story, material: Material) -> Facts:
+    sample = material.sample
+    places = sample.strongest(0, STRONGEST)
+    names, counts = np.unique([sample.ids[place] for place in places], return_counts=True)
+    soft, reproduced = story.soft, story.reproduced
+    kinds = next(check for check in story.checks if check.name == "one-feature").number("kinds")
+    readable = next(check for check in story.checks if check.name == "readability").number("detection_auc")
+    if soft is None or reproduced is None:
+        raise ValueError("the story is not finished")
+    return Facts(
+        unit=sample.unit.name,
+        top_token=token_text(sample.model.tokenizer, int(names[counts.argmax()])).strip(" ") or "space",
+        kinds=int(kinds.value),
+        auc=readable.value,
+        soft=soft.activation,
+        soft_ratio=soft.ratio,
+        on_tokens=soft.on_tokens,
+        strong=float(np.median([sample.values[0][place] for place in places])),
+        runs=soft.runs,
+        verdict=reproduced.verdict,
+    )

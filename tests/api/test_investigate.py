@@ -1,0 +1,108 @@
+"""Check and investigate from end to end on a tiny model, their files and pages, and interruption."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.checks.planted import letters, triggered
+from tests.tiny import tiny_model
+
+from actmax.api.check import check
+from actmax.api.investigate import investigate
+from actmax.errors import ActmaxError
+from actmax.results.check import CheckResult
+from actmax.results.investigate import InvestigateResult
+
+WINDOWS = letters(documents=6)
+BRIEF = {"corpus": WINDOWS, "others": 3, "steps": 3, "length": 3}
+UNIT = "blocks.1.mlp.hook_pre:0"
+
+
+@pytest.fixture(scope="module")
+def story() -> InvestigateResult:
+    return investigate(triggered("a", "b", "c"), UNIT, runs=3, texts=[" d a f"], **BRIEF)  # type: ignore[arg-type]
+
+
+def test_the_story_is_whole_and_its_sentences_hold_its_numbers(story: InvestigateResult) -> None:
+    assert story.complete
+    assert [one.name for one in story.checks] == ["one-feature", "importance", "continuity", "readability"]
+    assert len(story.conclusion) == 3
+    seen, done, concluded = story.conclusion
+    assert "3 kinds of context" in seen
+    assert f"{story.check('readability').number('detection_auc').value:.2f}" in seen
+    assert story.soft is not None
+    assert f"{story.soft.activation:.3g}" in done
+    assert "3 runs" in done
+    assert concluded.startswith("What may be concluded: ")
+    assert story.reproduced is not None
+    assert story.reproduced.verdict in ("same point", "same subspace", "different solutions")
+    given = next(text for text in story.texts if text.source == "given")
+    assert given.resemblance > 0.5, "a text with the trigger resembles the strongest examples"
+
+
+def test_every_number_is_explained_in_one_line_with_n_and_links_to_its_method(
+    story: InvestigateResult, tmp_path: Path
+) -> None:
+    story.save(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert len(page) < 2_000_000
+    assert story.reproduced is not None
+    numbers = [*story.agreement, *story.reproduced.numbers]
+    numbers += [number for one in story.checks for number in one.numbers]
+    for number in numbers:
+        assert number.n > 0, number.name
+        assert "\n" not in number.says
+        assert re.search(r"\d", number.says), number
+        assert number.label in page
+    targets = set(re.findall(r'href="#([\w-]+)"', page))
+    assert targets <= set(re.findall(r'id="([\w-]+)"', page))
+    assert page.count("#method-") >= len(numbers)
+    for one in story.checks:
+        assert one.numbers[0].controls, "what is judged has a control"
+        assert any("weights shuffled" in control.label for control in one.numbers[0].controls)
+        assert one.pictures
+
+
+def test_the_files_come_back(story: InvestigateResult, tmp_path: Path) -> None:
+    story.save(tmp_path)
+    assert InvestigateResult.load(tmp_path).to_json() == story.to_json()
+    assert story.to_json()["schema"] == "actmax.investigate/1"
+    assert "<svg" in story._repr_html_()
+
+
+def test_check_alone_gives_the_same_checks_where_nothing_is_random(tmp_path: Path) -> None:
+    result = check(triggered("a"), UNIT, shuffled=False, **BRIEF)  # type: ignore[arg-type]
+    assert result.complete
+    assert result.check("one-feature").number("kinds").value == 1
+    assert all(one.p_shuffled is None for one in result.checks)
+    result.save(tmp_path)
+    assert CheckResult.load(tmp_path).to_json() == result.to_json()
+    page = (tmp_path / "report.html").read_text()
+    assert "nothing is known of what survives there" in page
+    again = check(triggered("a"), UNIT, shuffled=False, **BRIEF)  # type: ignore[arg-type]
+    assert again.to_json()["checks"] == result.to_json()["checks"]
+
+
+def test_ctrl_c_keeps_the_checks_that_are_done() -> None:
+    def stop(stage: str, done: int, total: int | None) -> None:
+        if stage == "continuity":
+            raise KeyboardInterrupt
+
+    result = investigate(tiny_model(), "hidden_states.2:5", runs=2, progress=stop, **BRIEF)  # type: ignore[arg-type]
+    assert not result.complete
+    assert [one.name for one in result.checks] == ["one-feature", "importance"]
+    assert result.seen is not None
+    assert result.reproduced is not None
+    assert result.conclusion == ()
+
+
+def test_mistakes_are_sentences() -> None:
+    model = tiny_model()
+    with pytest.raises(ActmaxError, match="nothing to compare"):
+        check(model, "hidden_states.2:5", **{**BRIEF, "others": 0})  # type: ignore[arg-type]
+    with pytest.raises(ActmaxError, match="at least 2"):
+        investigate(model, "hidden_states.2:5", runs=1, **BRIEF)  # type: ignore[arg-type]
+    with pytest.raises(ActmaxError, match="no method that searches tokens"):
+        check(model, "hidden_states.2:5", method="soft", **BRIEF)  # type: ignore[arg-type]
