@@ -5,12 +5,17 @@ arXiv:2402.15570.
 
 1. The beam holds the prefix alone. Ask the model for its next-token probabilities after every row of the
    beam.
-2. From each row's distribution draw ``branch`` different tokens (in the first step ``width · branch``).
+2. Of the ``top_k`` most probable tokens after each row take ``branch`` different ones (in the first step
+   ``width ·
+   branch``): drawn by their probability, in turn with those that the gradient of the score at the new place
+   promises most (``guided``; the paper draws all of them).
 3. Score every continuation, from the keys and values of the row that it continues.
 4. The ``width`` best continuations are the new beam. Repeat from 1 until the length is reached.
 
-The paper's width and branch are 15. Where the budget does not reach for that many, both are what it reaches
-for. Rows that are not yet of a wanted length are guides, not results.
+The paper's width and branch are 15. With a budget, the last token has the share ``last`` of it, the tokens
+before
+equal parts of the rest, and the width is at most the root of such a part. Rows that are not yet of a wanted
+length are guides, not results.
 """
 
 from __future__ import annotations
@@ -43,13 +48,21 @@ class Beam:
     """Tokens that the continuations are drawn from: so many of the most probable."""
     temperature: float = 1.0
     """Of the draw."""
+    guided: float = 0.5
+    """Share of the continuations that the gradient chooses among the ``top_k``; the others are drawn."""
+    last: float = 0.5
+    """Share of the budget for the last token, which is the one that most objectives read."""
 
     def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
         """Grow rows to the full length once."""
         width, children = self.width, self.width * self.branch
+        final = children
         if scorer.left is not None:
-            children = min(children, scorer.left // problem.length)
-            width = min(width, math.isqrt(children))
+            final = int(self.last * scorer.left) if problem.length > 1 else scorer.left
+            children = min(children, (scorer.left - final) // max(1, problem.length - 1) or final)
+            width = min(width, max(1, math.isqrt(children)))
+            if self.guided and children > width:  # the gradients are paid for, too
+                children, final = children - width, max(1, final - width)
         if not children:
             return "what is left of the budget does not reach the length"
         beam, of = self._first(scorer, problem, children, rng), torch.zeros(0, dtype=torch.long)
@@ -62,7 +75,8 @@ class Beam:
             parents = beam[top.indices]
             yield TextStep(index, tuple(map(tuple, parents.tolist())), tuple(top.values.tolist()))
             if index + 1 < problem.length:
-                beam, of = self._continued(scorer, problem, parents, children, rng)
+                wanted = children if index + 2 < problem.length else final
+                beam, of = self._continued(scorer, problem, parents, wanted, rng)
         return "the beam has reached the length"
 
     def _first(self, scorer: TextScorer, problem: TextProblem, n: int, rng: torch.Generator) -> Ids:
@@ -79,6 +93,8 @@ class Beam:
     ) -> tuple[Int[Tensor, "child longer"], Int[Tensor, " child"]]:
         after = scorer.next_tokens(parents, self.top_k)
         drawn = after.tokens.gather(1, self._drawn(after.log_probs, rng))
+        if self.guided:
+            drawn = self._guided(scorer, parents, after.tokens, drawn)
         rows: list[Tensor] = []
         of: list[int] = []
         for parent in range(len(parents)):
@@ -92,6 +108,28 @@ class Beam:
             rows.append(found[:branch])
             of += [parent] * len(rows[-1])
         return torch.cat(rows), torch.tensor(of, dtype=torch.long)
+
+    def _guided(
+        self, scorer: TextScorer, parents: Ids, tokens: Int[Tensor, "batch k"], drawn: Int[Tensor, "batch k"]
+    ) -> Int[Tensor, "batch k"]:
+        """The drawn tokens, with those in between that the gradient promises most of.
+
+        The gradient is taken at the most probable token in the new place.
+        """
+        slope = scorer.gradient(torch.cat([parents, tokens[:, :1]], dim=1)).embeds[:, -1]
+        rows = scorer.model.embedding[tokens.to(scorer.model.device)].float().cpu()
+        order = (rows @ slope[:, :, None])[..., 0].argsort(dim=1, descending=True)
+        best = tokens.gather(1, order)
+        merged: list[list[int]] = []
+        for promising, probable in zip(best.tolist(), drawn.tolist(), strict=True):
+            queues, taken, debt = (iter(promising), iter(probable)), dict[int, None](), 0.0
+            while len(taken) < len(promising):
+                debt += self.guided
+                queue = queues[0] if debt >= 1 else queues[1]
+                debt -= debt >= 1
+                taken.update(dict.fromkeys(token for token in [next(queue, None)] if token is not None))
+            merged.append(list(taken))
+        return torch.tensor(merged)
 
     def _drawn(self, log_probs: Tensor, rng: torch.Generator) -> Tensor:
         """An order of the tokens: drawn without replacement, by Gumbel's trick."""
