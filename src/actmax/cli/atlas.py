@@ -171,7 +171,9 @@ def show(
     for title, examples in (("Strongest", found.top), ("Weakest", found.bottom)):
         screen.print(Text(f"\n{title}, one a document"))
         for example in examples:
-            screen.print(_line(example), no_wrap=True, crop=False, overflow="ignore")
+            screen.print(
+                _line(example, plain=not screen.is_terminal), no_wrap=True, crop=False, overflow="ignore"
+            )
     if atlas.manifest["corpus"]["attribution"]:
         screen.print(Text("\n" + atlas.manifest["corpus"]["attribution"]))
 
@@ -226,16 +228,17 @@ def _statistics(found: AtlasUnit, manifest: Any) -> list[str]:
     ]
 
 
-def _line(example: AtlasExample) -> Any:
-    """One example on one line; everything that is not printable is shown as its escape."""
+def _line(example: AtlasExample, *, plain: bool) -> Any:
+    """One example on one line, what is not printable as its escape; marks around the token without colours."""
     from rich.text import Text
 
-    def plain(text: str) -> str:
+    def legible(text: str) -> str:
         return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
-    before, after = plain(example.text_before)[-_BEFORE:], plain(example.text_after)[:_AFTER]
+    before, after = legible(example.text_before)[-_BEFORE:], legible(example.text_after)[:_AFTER]
     line = Text(f"{example.activation:10.3f}  {before:>{_BEFORE}}")
-    line.append(plain(example.token), style="bold reverse")
+    token = legible(example.token)
+    line.append(f"‹{token}›" if plain else token, style="bold reverse")
     line.append(after)
     return line
 
