@@ -1,0 +1,134 @@
+"""One token: the best of the vocabulary from a few per cent of it, with a learned shallow score.
+
+1. Every allowed token is run through the first blocks alone (``depth`` of the unit's own), after BOS and
+   prefix. That costs forward tokens of a shallow model and scores nothing. Its residual vector, centred and
+   of length 1, describes the token.
+2. Score ``first`` tokens drawn at random (and the problem's starts' last tokens).
+3. Fit the scores by ridge regression on the descriptions; among the tokens it ranks highest, fit again with
+   a kernel that also knows about near neighbours, ``k(x, y) = w·x·y + (1 - w)·exp(s·(x·y - 1))``.
+4. Score the unscored tokens that are predicted best. Repeat from 3 until ``share`` of the vocabulary is
+   scored.
+
+Where the whole vocabulary is affordable (that of a toy model), it is scored whole.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from actmax.models.read import read, read_prefix
+from actmax.models.residual import residual_at
+from actmax.models.sites import Site
+from actmax.search.text_method import Steps, TextProblem, TextStep
+from actmax.search.text_scorer import TextScorer
+from actmax.shapes import Scores
+
+_SMALL = 4096
+"""A vocabulary that is scored whole."""
+_ROUNDS = 6
+_DEPTH = 0.6
+_SHARP, _LINEAR, _RIDGE = 4.0, 0.5, 0.02
+_LOOKED_AT = 6000
+_CHUNK = 2048
+
+
+def screen(scorer: TextScorer, problem: TextProblem, rng: torch.Generator, share: float) -> Steps:
+    """Score at most ``share`` of the allowed tokens (all of a small vocabulary), the promising ones first."""
+    ids = problem.allowed.ids
+    ids = ids[problem.tokens.keep(ids[:, None])] if problem.reachable else ids
+    if len(ids) <= _SMALL:
+        order = ids[torch.randperm(len(ids), generator=rng)]
+        scores = scorer.ids(order[:, None]).scores
+        yield _step(0, order, scores)
+        return "every allowed token was scored"
+    most = max(1, int(share * len(problem.allowed.ids)))
+    if scorer.left is not None:
+        most = min(most, scorer.left)
+    size = -(-most // _ROUNDS)
+    described = describe(scorer, problem, ids)
+    chosen = torch.zeros(len(ids), dtype=torch.bool)
+    at = torch.randperm(len(ids), generator=rng)[:size]
+    known = torch.tensor(sorted({row[-1] for row in problem.starts}), dtype=torch.long)
+    at = torch.unique(torch.cat([torch.isin(ids, known).nonzero().flatten(), at]))[:most]
+    scored_at, scores = at[:0], torch.zeros(0, dtype=torch.float64)
+    index = 0
+    while len(at):
+        scored_at, scores = (
+            torch.cat([scored_at, at]),
+            torch.cat([scores, scorer.ids(ids[at][:, None]).scores]),
+        )
+        chosen[at] = True
+        yield _step(index, ids[scored_at], scores)
+        index += 1
+        left = min(size, most - len(scored_at))
+        at = promising(described, scored_at, scores, chosen, left)
+    return f"{len(scored_at)} of {len(ids)} tokens were scored, the others are predicted to be worse"
+
+
+def promising(
+    described: Float[Tensor, "vocab feature"],
+    scored_at: Int[Tensor, " scored"],
+    scores: Scores,
+    chosen: Tensor,
+    n: int,
+) -> Int[Tensor, " n"]:
+    """The ``n`` tokens that are not chosen with the highest predicted score."""
+    if n <= 0:
+        return scored_at[:0]
+    finite = scores.isfinite()
+    if not bool(finite.any()):
+        return (~chosen).nonzero().flatten()[:n]
+    target = torch.where(finite, scores, scores[finite].min()).float()
+    target = (target - target.mean()) / target.std().clamp_min(1e-9)
+    rows = described[scored_at]
+    inner = rows @ rows.T
+    ridge = _RIDGE * torch.eye(len(rows))
+    linear = described @ (rows.T @ torch.linalg.solve(inner + 5 * ridge, target))
+    linear[chosen] = -torch.inf
+    near = linear.topk(min(_LOOKED_AT, int((~chosen).sum()))).indices
+    weights = torch.linalg.solve(_kernel(inner) + ridge, target)
+    predicted = _kernel(described[near] @ rows.T) @ weights
+    best: Tensor = near[predicted.topk(min(n, len(near))).indices]
+    return best
+
+
+@torch.no_grad()
+def describe(
+    scorer: TextScorer, problem: TextProblem, ids: Int[Tensor, " vocab"]
+) -> Float[Tensor, "vocab feature"]:
+    """Unit vectors: the centred residual of every token after the first blocks, or its embedding."""
+    site = residual_at(problem.model, problem.goal.unit.site)
+    layer = None if site is None or site.layer is None else max(0, int(_DEPTH * site.layer))
+    if layer is None or site is None or site.layer == 0:
+        rows = problem.model.embedding[ids].float().cpu()
+    else:
+        rows = _shallow(scorer, problem, ids, Site(f"blocks.{layer}.hook_resid_post", layer))
+    norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
+    usual = norm[:, 0] <= 5 * norm.median()
+    rows = rows / norm.clamp_min(1e-9)
+    rows = rows - rows[usual].mean(dim=0)
+    unit: Tensor = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-9)
+    return unit
+
+
+def _shallow(scorer: TextScorer, problem: TextProblem, ids: Int[Tensor, " vocab"], site: Site) -> Tensor:
+    model, sites = problem.model, frozenset({site})
+    before = torch.tensor([problem.frame.before], dtype=torch.long, device=model.device)
+    prefix = read_prefix(model, sites, before) if before.shape[1] else None
+    parts = [
+        read(model, sites, ids=some[:, None].to(model.device), prefix=prefix)[site][:, 0].float().cpu()
+        for some in ids.split(_CHUNK)
+    ]
+    scorer.meter.spend(forward=before.shape[1] + len(ids))
+    return torch.cat(parts)
+
+
+def _kernel(inner: Float[Tensor, "one other"]) -> Float[Tensor, "one other"]:
+    return _LINEAR * inner + (1 - _LINEAR) * torch.exp(_SHARP * (inner - 1))
+
+
+def _step(index: int, ids: Int[Tensor, " scored"], scores: Scores) -> TextStep:
+    top = int(scores.argmax())
+    return TextStep(index, ((int(ids[top]),),), (float(scores[top]),))
