@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 from tests.checks.planted import letters, triggered
 from tests.tiny import tiny_model
@@ -14,6 +15,7 @@ from actmax.api.investigate import investigate
 from actmax.errors import ActmaxError
 from actmax.results.check import CheckResult
 from actmax.results.investigate import InvestigateResult
+from actmax.results.schema import schema_of
 
 WINDOWS = letters(documents=6)
 BRIEF = {"corpus": WINDOWS, "others": 3, "steps": 3, "length": 3}
@@ -65,6 +67,14 @@ def test_every_number_is_explained_in_one_line_with_n_and_links_to_its_method(
         assert one.pictures
 
 
+def test_the_file_follows_its_schema(story: InvestigateResult) -> None:
+    plain = story.to_json()
+    jsonschema.validate(plain, schema_of("investigate"))
+    del plain["seen"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(plain, schema_of("investigate"))
+
+
 def test_the_files_come_back(story: InvestigateResult, tmp_path: Path) -> None:
     story.save(tmp_path)
     assert InvestigateResult.load(tmp_path).to_json() == story.to_json()
@@ -77,6 +87,7 @@ def test_check_alone_gives_the_same_checks_where_nothing_is_random(tmp_path: Pat
     assert result.complete
     assert result.check("one-feature").number("kinds").value == 1
     assert all(one.p_shuffled is None for one in result.checks)
+    jsonschema.validate(result.to_json(), schema_of("check"))
     result.save(tmp_path)
     assert CheckResult.load(tmp_path).to_json() == result.to_json()
     page = (tmp_path / "report.html").read_text()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jsonschema
 import pytest
 from tests.tiny import tiny_model
 
 from actmax.api.reproduce import reproduce
 from actmax.errors import ActmaxError
 from actmax.results.reproduce import ReproduceResult
+from actmax.results.schema import schema_of
 
 
 def test_a_linear_unit_with_a_penalty_has_one_optimum_and_all_runs_find_it() -> None:
@@ -35,6 +37,7 @@ def test_every_number_has_words_n_and_a_control_and_the_files_come_back(tmp_path
         assert number.n > 0
         assert str(number.n) in number.says
         assert number.controls
+    jsonschema.validate(result.to_json(), schema_of("reproduce"))
     result.save(tmp_path)
     again = ReproduceResult.load(tmp_path)
     assert again.to_json() == result.to_json()
