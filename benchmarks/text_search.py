@@ -158,7 +158,8 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
                 -statistics.median(ratios) if ratios else np.inf,
                 f"| {method} | {_of(ratios)} | {min(ratios, default=float('nan')):.2f} | {_of(spreads)} "
                 f"| {_of(fluent)} ({len(fluent)}/{len(runs)}) "
-                f"| {sum(w == method for w in winner.values())}/{len(units)} | {statistics.median(seconds):.0f} |",
+                f"| {sum(w == method for w in winner.values())}/{len(units)} "
+                f"| {statistics.median(seconds):.0f} |",
             )
         )
     head = (
@@ -202,9 +203,8 @@ def main() -> None:
         model = load(device=options.device)
         names = public_units(model, n_units, options.unit_seed)
         seen = observed(model, names, options.length, options.out / f"corpus-{options.length}.json")
-        print(
-            f"{model_hash(model)}, {n_units} units, {seeds} seeds, budget {options.budget}: {', '.join(methods)}"
-        )
+        asked = f"{n_units} units, {seeds} seeds, budget {options.budget}"
+        print(f"{model_hash(model)}, {asked}: {', '.join(methods)}")
         done = {(line["unit"], line["method"], line["seed"]) for line in lines}
         for seed in range(seeds):
             for name in names:
