@@ -53,6 +53,7 @@ def test_fresh_text_was_not_used() -> None:
     assert not used & {sample.where for _, sample in chosen}
     known = {sample.document for one in found for sample in one.samples}
     assert len(known) == 12 or not any(sample.document in known for _, sample in chosen[:1])
+    assert look(model, [], chosen, bos=0) == []
     units = ["blocks.1.mlp.hook_pre:5", "hidden_states.2:3"]
     passages = look(model, units, chosen, bos=0)
     sample, passage = chosen[0][1], passages[0]

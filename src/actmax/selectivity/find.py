@@ -156,7 +156,7 @@ def spread(matches: list[Match], most: int, rng: np.random.Generator) -> list[Ma
         return matches
     turns: dict[str, int] = {}
     ranked = []
-    for place in rng.permutation(len(matches)):
+    for place in rng.permutation(len(matches)).tolist():
         word = matches[place].word
         turns[word] = turns.get(word, -1) + 1
         ranked.append((turns[word], place))

@@ -83,7 +83,9 @@ def _spread(tokens: Tokens, passages: int) -> list[Sample]:
 def look(
     model: Model, units: Sequence[str], chosen: Sequence[tuple[str, Sample]], bos: int | None
 ) -> list[Passage]:
-    """Read the passages, for the units alone."""
+    """Read the passages, for the units alone; nothing where no unit is asked for."""
+    if not units:
+        return []
     resolved: list[Unit] = [resolve(model, name) for name in units]
     sites = frozenset(unit.site for unit in resolved)
     found = []

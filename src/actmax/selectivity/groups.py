@@ -120,11 +120,16 @@ def _words_in_corpus(name: str, meaning: str, words: tuple[str, ...]) -> Group:
 
 
 def rule_group(name: str, meaning: str, search: Callable[[Tokens], list[Match]]) -> Group:
-    """A group of what a rule finds in a corpus."""
+    """A group of what a rule finds in a corpus; the corpus that was searched last is not searched again."""
+    known: dict[str, list[Match]] = {}
 
     def find(source: Source, rng: np.random.Generator) -> Found:
         tokens = _corpus(name, source)
-        return _of_matches(tokens, search(tokens), source, rng, ())
+        key = f"{tokens.text_sha256} {tokens.tokenizer_sha256}"
+        if key not in known:
+            known.clear()
+            known[key] = search(tokens)
+        return _of_matches(tokens, known[key], source, rng, ())
 
     return Group(name, meaning, True, find)
 
