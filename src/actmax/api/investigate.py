@@ -22,7 +22,7 @@ from actmax.api.provenance import manifest_of
 from actmax.api.reproduce import UNRELATED, of_optima
 from actmax.checks.battery import OTHERS, QUICK, Material, gather
 from actmax.checks.likeness import agreement_numbers, resemblances
-from actmax.checks.one_feature import STRONGEST
+from actmax.checks.one_feature import strongest_examples
 from actmax.checks.readability import FoundText, Judged, judge_texts
 from actmax.checks.story import Facts, conclusion
 from actmax.errors import ActmaxError
@@ -221,7 +221,7 @@ def _scale(material: Material, texts: Sequence[Judged], rows: Sequence[int]) -> 
     sample, optima = material.sample, material.optima
     values = np.sort(sample.values[0][sample.kept].astype(np.float64))
     some = values[:: max(1, len(values) // 400)].tolist()
-    strongest = [float(sample.values[0][place]) for place in sample.strongest(0, STRONGEST)]
+    strongest = [float(sample.values[0][place]) for place in strongest_examples(sample)]
     return Picture(
         "strips",
         "How large does it get?",
@@ -243,7 +243,7 @@ def _scale(material: Material, texts: Sequence[Judged], rows: Sequence[int]) -> 
 
 def _facts(story: _Story, material: Material) -> Facts:
     sample = material.sample
-    places = sample.strongest(0, STRONGEST)
+    places = strongest_examples(sample)
     names, counts = np.unique([sample.ids[place] for place in places], return_counts=True)
     soft, reproduced = story.soft, story.reproduced
     kinds = next(check for check in story.checks if check.name == "one-feature").number("kinds")

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from actmax.checks.one_feature import STRONGEST
+from actmax.checks.one_feature import strongest_examples
 from actmax.checks.readability import Judged
 from actmax.checks.sample import Sample
 from actmax.models.read import read
@@ -28,7 +28,7 @@ def resemblances(sample: Sample, texts: Sequence[Judged]) -> list[float]:
     """The resemblance of each text."""
     kept = sample.inputs[sample.kept].double()
     middle = kept.mean(dim=0)
-    rows, columns = zip(*sample.strongest(0, STRONGEST), strict=True)
+    rows, columns = zip(*strongest_examples(sample), strict=True)
     typical = sample.inputs[list(rows), list(columns)].double().mean(dim=0) - middle
     typical = typical / typical.norm().clamp_min(1e-30)
     likeness = _cosine(kept - middle, typical)
@@ -88,7 +88,7 @@ def agreement_numbers(
                 "Does the best text look like the examples?",
                 alike[0],
                 n,
-                f"Share of {n} corpus positions whose context is less like the {STRONGEST} strongest"
+                f"Share of {n} corpus positions whose context is less like the strongest"
                 " examples than"
                 " the best text's strongest position is: 1 is the most alike.",
                 (Control("chance", 0.5, n),),

@@ -1,14 +1,14 @@
 """One unit, one feature? The kinds of context among a unit's strongest examples.
 
-1. The strongest 48 positions, at most two of a window; their vectors are the residual stream at the unit's
-   input.
+1. The strongest positions: at most 48, two of a window, and (beyond the first 12) at least half of the way
+   from the unit's mean to its maximum. Their vectors are the residual stream at the unit's input.
 2. The number of kinds by :mod:`actmax.checks.kinds`.
 3. *Compactness*: ``1 - within / total``, the mean squared distance of the vectors to the centre of their
    kind over
    that of random positions to theirs. 1: every example of a kind has the same context; 0: no more alike than
    any
    text. This is the statistic that is compared with random units, treated in the same way.
-4. *Distinct tokens*: ``exp`` of the entropy of the tokens at the 48 positions.
+4. *Distinct tokens*: ``exp`` of the entropy of the tokens at those positions.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from actmax.checks.sample import Sample
 from actmax.observe.token_text import token_text
 from actmax.results.finding import Group, Number, Passage, Picture, Series
 
-STRONGEST, EACH_KIND, CONTEXT = 48, 3, 12
+STRONGEST, FEWEST, EACH_KIND, CONTEXT = 48, 12, 3, 12
 ASSUMPTION = "One unit, one feature"
 
 
 def one_feature(sample: Sample, seed: int) -> Measure:
     """Measure it for the unit, and the statistic for the sample's other units."""
     total = _total(sample)
-    places = sample.strongest(0, STRONGEST)
+    places = strongest_examples(sample, 0)
     vectors = _vectors(sample, places)
     found = kinds(vectors, np.random.default_rng([seed, 0]))
     mine = _compactness(vectors, found, total)
     compact, counts, tokens = [], [], []
     for k in range(1, 1 + len(sample.others)):
-        there = sample.strongest(k, STRONGEST)
+        there = strongest_examples(sample, k)
         other = _vectors(sample, there)
         divided = kinds(other, np.random.default_rng([seed, k]))
         compact.append(_compactness(other, divided, total))
@@ -87,6 +87,15 @@ def one_feature(sample: Sample, seed: int) -> Measure:
         facts={"kinds": float(found.n), "distinct_tokens": spread, "compactness": mine},
         words=_words(sample, places, found, n),
     )
+
+
+def strongest_examples(sample: Sample, unit: int = 0) -> list[tuple[int, int]]:
+    """At most 48 positions, two a window, at least half of the way from mean to maximum (but 12 anyway)."""
+    places = sample.strongest(unit, STRONGEST)
+    values = np.array([sample.values[unit][place] for place in places], dtype=np.float64)
+    mean = float(sample.means[unit])
+    high = values >= mean + 0.5 * (values[0] - mean)
+    return [place for k, place in enumerate(places) if high[k] or k < FEWEST]
 
 
 def _flipped(number: Number) -> Number:
