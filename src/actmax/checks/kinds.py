@@ -1,7 +1,7 @@
 """How many kinds of things there are among some vectors.
 
 1. Project the vectors onto their first principal components (at most 10).
-2. k-means for k = 2 … 8 (never more than there are distinct vectors); the *silhouette* of each.
+2. k-means for k = 2 … 6 (never more than there are distinct vectors); the *silhouette* of each.
 3. The same for 19 sets drawn from one Gaussian with the vectors' mean and covariance: what one cloud without
    kinds gives.
 4. If the best silhouette exceeds those of all 19 (chance at most 5 %), the number of kinds is the k that
@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 
 from actmax.stats.extras import need
 
-MOST, COMPONENTS, DRAWS = 8, 10, 19
+MOST, COMPONENTS, DRAWS = 6, 10, 19
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _best(x: Float[np.ndarray, "n c"], rng: np.random.Generator) -> tuple[float,
     distinct = len(np.unique(x.round(6), axis=0))
     best, labels = -np.inf, None
     for k in range(2, min(MOST, distinct, len(x) - 1) + 1):
-        made = cluster.KMeans(k, n_init=4, random_state=int(rng.integers(2**31))).fit(x).labels_
+        made = cluster.KMeans(k, n_init=2, random_state=int(rng.integers(2**31))).fit(x).labels_
         if len(np.unique(made)) < 2:
             continue
         score = float(metrics.silhouette_score(x, made))
