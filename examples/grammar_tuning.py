@@ -45,14 +45,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     left.axhline(0, color=GREY, linewidth=0.8)
     left.set_title(f"nouns − verbs (d) of {len(d)} neurons, sorted", loc="left")
     passage = result.passages[0]
-    values = np.array(passage.units[0].values)
-    right.imshow(
-        _grid(values), cmap="PuOr_r", aspect="auto", vmin=-np.abs(values).max(), vmax=np.abs(values).max()
-    )
+    values = np.array(passage.units[0].values) - (best.mean_a + best.mean_b) / 2
+    full = float(np.abs(values).max())
+    right.imshow(_grid(values), cmap="PuOr_r", aspect="auto", vmin=-full, vmax=full)
     for k, token in enumerate(passage.tokens):
-        right.text(k % 6, k // 6, token.strip() or "·", ha="center", va="center", fontsize=7)
+        ink = "white" if abs(values[k]) > 0.6 * full else "black"
+        right.text(k % 6, k // 6, token.strip() or "·", ha="center", va="center", fontsize=7, color=ink)
     right.set_axis_off()
-    right.set_title(f"{best.unit} over fresh prose", loc="left")
+    right.set_title(f"{best.unit} over fresh prose, from halfway", loc="left")
     higher = "nouns" if best.d > 0 else "verbs"
     return run.finish(
         figure,
