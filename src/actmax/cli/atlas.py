@@ -229,7 +229,7 @@ def _statistics(found: AtlasUnit, manifest: Any) -> list[str]:
 
 
 def _line(example: AtlasExample, *, plain: bool) -> Any:
-    """One example on one line, what is not printable as its escape; marks around the token without colours."""
+    """One example on one line, what is not printable as its escape; the token is marked."""
     from rich.text import Text
 
     def legible(text: str) -> str:
