@@ -17,22 +17,32 @@ from actmax.results.rendering import use_renderer
 from actmax.version import __version__
 
 if TYPE_CHECKING:
+    from actmax.api.check import check
+    from actmax.api.investigate import investigate
     from actmax.api.maximize import maximize
+    from actmax.api.reproduce import reproduce
     from actmax.api.select import select
     from actmax.errors import ActmaxError
     from actmax.models.load import load, wrap
     from actmax.models.read import read
     from actmax.models.sites import list_sites, resolve
+    from actmax.observe.result import ObserveResult
+    from actmax.observe.run import observe
     from actmax.results.maximize import MaximizeResult
     from actmax.results.select import SelectResult
 
 _EXPORTS = {
     "ActmaxError": "actmax.errors",
     "MaximizeResult": "actmax.results.maximize",
+    "ObserveResult": "actmax.observe.result",
+    "check": "actmax.api.check",
+    "investigate": "actmax.api.investigate",
     "list_sites": "actmax.models.sites",
     "load": "actmax.models.load",
     "maximize": "actmax.api.maximize",
+    "observe": "actmax.observe.run",
     "read": "actmax.models.read",
+    "reproduce": "actmax.api.reproduce",
     "resolve": "actmax.models.sites",
     "select": "actmax.api.select",
     "SelectResult": "actmax.results.select",
@@ -43,18 +53,24 @@ _EXPORTS = {
 __all__ = [
     "ActmaxError",
     "MaximizeResult",
+    "ObserveResult",
     "SelectResult",
     "__version__",
+    "check",
+    "investigate",
     "list_sites",
     "load",
     "maximize",
+    "observe",
     "read",
+    "reproduce",
     "resolve",
     "select",
     "wrap",
 ]
 
 use_renderer("actmax.maximize/1", "actmax.report.maximize")
+use_renderer("actmax.observe/1", "actmax.report.observe")
 use_renderer("actmax.select/1", "actmax.report.select")
 
 

@@ -14,7 +14,7 @@ class ActmaxError(Exception):
     """A mistake or a lack that the user can mend; ``str(error)`` is the sentence to show."""
 
 
-class Interrupted(ActmaxError):
+class Interrupted(ActmaxError):  # noqa: N818 - no error: the user's wish
     """The user stopped the work (Ctrl-C); what was done has been saved where the message says."""
 
 

@@ -157,7 +157,7 @@ def test_logits_are_the_models_own(model: Model) -> None:
 
 def test_gemma_multimodal_text_stack() -> None:
     """The vision-language Gemma 3 keeps its text stack one level deeper."""
-    from transformers import AutoConfig, Gemma3ForConditionalGeneration
+    from transformers import AutoConfig, Gemma3Config, Gemma3ForConditionalGeneration
 
     text = {
         "hidden_size": 32,
@@ -171,6 +171,7 @@ def test_gemma_multimodal_text_stack() -> None:
     vision = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     vision |= {"image_size": 28, "patch_size": 14}
     config = AutoConfig.for_model("gemma3", text_config=text, vision_config=vision, mm_tokens_per_image=4)
+    assert isinstance(config, Gemma3Config)
     model = wrap(Gemma3ForConditionalGeneration(config), tiny_tokenizer(), name="tiny-gemma3")
     with torch.no_grad():
         expected = model.net(input_ids=tiny_ids(), output_hidden_states=True).hidden_states
@@ -180,7 +181,7 @@ def test_gemma_multimodal_text_stack() -> None:
 
 
 def test_unknown_architecture_says_how_to_add_a_row() -> None:
-    with pytest.raises(ActmaxError, match="'lama' is not known.*llama.*one row.*families.py"):
+    with pytest.raises(ActmaxError, match=r"'lama' is not known.*llama.*one row.*families\.py"):
         family_of("lama")
 
 
