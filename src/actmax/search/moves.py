@@ -6,7 +6,8 @@
 2. ``cross``: the beginning of one member of the pool and the end of another.
 3. ``shift``: a token is deleted at one place and one (the same, or a proposed one) is inserted at another.
 4. ``swap``: two tokens change places.
-5. A move other than ``substitute`` is followed by a substitution now and then, so that a token that has been
+5. ``copy``: one to four tokens are written over others (what comes again is probable, and activates again).
+6. A move other than ``substitute`` is followed by a substitution now and then, so that a token that has been
    moved can be fitted to its new place.
 
 What is learned, from every child that is better than its parent or is not: how often each move is drawn, how
@@ -25,10 +26,11 @@ from torch import Tensor
 
 from actmax.search.text_method import Row
 
-KINDS = ("substitute", "cross", "shift", "swap")
+KINDS = ("substitute", "cross", "shift", "swap", "copy")
 _FLOOR = 0.05
 """Of a move's weight, so that none dies out."""
 _FOLLOWED = 0.3
+_SPAN = 4
 _LEARN = 0.03
 _MOST = 6.0
 
@@ -88,6 +90,10 @@ class Moves:
         elif kind == "swap":
             one, other_place = _below(self.length, rng), _below(self.length, rng)
             row[one], row[other_place] = row[other_place], row[one]
+        elif kind == "copy":
+            size = 1 + _below(min(_SPAN, self.length - 1), rng)
+            source, into = (_below(self.length - size + 1, rng) for _ in range(2))
+            row[into : into + size] = row[source : source + size]
         replaced = 0
         if kind == "substitute" or _uniform(rng) < _FOLLOWED:
             replaced = 1

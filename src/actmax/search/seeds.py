@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from actmax.search.text_method import TextProblem
 from actmax.search.text_scorer import TextScorer
 from actmax.shapes import Ids
 
 _ROWS = 16
+_ENDS = 8
 _TOP = 20
 """Next tokens that written text is drawn from."""
 
@@ -49,3 +52,26 @@ def written(scorer: TextScorer, problem: TextProblem, rng: torch.Generator, n: i
     rows = torch.unique(rows, dim=0)
     text: Ids = rows[problem.tokens.keep(rows)]
     return text
+
+
+def probable(
+    problem: TextProblem, starts: Int[Tensor, "start pos"], text: Int[Tensor, "text pos"], n: int = _ENDS
+) -> Int[Tensor, "row pos"]:
+    """Rows that a model finds probable and that end as the starts do: for a limit of nats per token.
+
+    The text itself; the ends of the ``n`` first starts after the beginning of a text; the ends of the starts,
+    repeated until the length is reached. Rows that may not be given and duplicates are left out.
+    """
+    length = problem.length
+    rows = text.tolist()
+    for k, start in enumerate(starts[:n].tolist()):
+        for size in (2, 3, 4, 6):
+            if size < length:
+                end = start[-size:]
+                rows.append((end * length)[-length:])
+                if len(text):
+                    rows.append([*text[(k + size) % len(text), : length - size].tolist(), *end])
+    rows = list(dict.fromkeys(map(tuple, rows)))
+    ids = torch.tensor(rows, dtype=torch.long).reshape(-1, length)
+    kept: Tensor = ids[problem.tokens.keep(ids)]
+    return kept

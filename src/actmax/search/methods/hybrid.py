@@ -1,20 +1,22 @@
 """Hybrid: an evolving pool that starts from real text, with moves that are learned; the default for text.
 
 1. Score the starts (corpus windows around the unit's largest activations, cut or filled to the length);
-   without any, random sequences. Where a limit of nats per token is set, sequences that the model itself
-   writes join them, so that there is a result from the first step on.
+   without any, random sequences. Where a limit of nats per token is set, three kinds of probable text join
+   them, so that there is a result from the first step on: text that the model writes, such text with the
+   end of a start, and the end of a start repeated (what a model has just read it expects again).
 2. The pool is the ``pool`` best rows that differ enough (:mod:`actmax.search.population`).
 3. Draw a parent from the pool: better ones and those seldom used are drawn more often.
 4. The first time it is drawn, take its one-hot gradient: ``top_k`` proposals at every position. With a limit
    the gradient of the cross-entropy is part of it (at a price that is learned, step 7).
-5. Make ``batch`` children that have not been scored: substitutions, crossings, shifts and swaps
+5. Make ``batch`` children that have not been scored: substitutions, crossings, shifts, swaps and copies
    (:mod:`actmax.search.moves`); those that may not be given are dropped before they cost anything. Score
    them from the parent's keys and values.
 6. Learn which moves, positions and how many substitutions at once have given children better than their
    parent.
 7. With a limit: where few children keep to it the price of a nat rises, where most do it falls.
-8. Where the best has not changed for ``patience`` steps the population has converged: begin with a new one of
-   changed starts, and let its best into the old pool when it has converged in turn. Repeat from 2.
+8. Where the best has not changed for ``patience`` steps a token the population has converged: begin with a
+   new one of changed starts, and let its best into the old pool when it has converged in turn. Repeat from
+   2.
 
 With one token to search for, :mod:`actmax.search.screening` is the method instead.
 """
@@ -33,7 +35,7 @@ from torch import Tensor
 from actmax.search.moves import Child, Moves
 from actmax.search.population import Memory
 from actmax.search.screening import screen
-from actmax.search.seeds import seeds, written
+from actmax.search.seeds import probable, seeds, written
 from actmax.search.text_method import Row, Steps, TextProblem, TextStep
 from actmax.search.text_scorer import TextScorer
 
@@ -51,14 +53,14 @@ class Hybrid:
 
     pool: int = 8
     """Rows that the search goes on from."""
-    batch: int = 32
+    batch: int = 24
     """Children of a parent at once."""
-    top_k: int = 512
+    top_k: int = 128
     """Proposals at a position."""
     radius: float = 2.0
     """Substitutions at once, on average, to begin with."""
-    patience: int = 24
-    """Steps without a better best before a new population is begun."""
+    patience: int = 2
+    """Steps for each searched token without a better best before a new population is begun."""
     share: float = 0.05
     """Of the vocabulary that may be scored where one token is searched."""
 
@@ -70,9 +72,9 @@ class Hybrid:
         rows = seeds(problem, rng)
         memory.add(rows, scorer.ids(rows))
         if problem.goal.max_nats is not None:
-            rows = written(scorer, problem, rng)
-            if len(rows := rows[[tuple(row) not in memory for row in rows.tolist()]]):
-                memory.add(rows, scorer.ids(rows))
+            fluent = probable(problem, rows, written(scorer, problem, rng))
+            new = torch.tensor([tuple(row) not in memory for row in fluent.tolist()], dtype=torch.bool)
+            memory.add(fluent[new], scorer.ids(fluent[new]))
             memory.price = memory.spread
         return (yield from self._evolve(scorer, problem, memory, rng))
 
@@ -105,7 +107,7 @@ class Hybrid:
             index += 1
             stale = 0 if memory.merit(top) > best else stale + 1
             best = memory.merit(top)
-            if stale >= self.patience:
+            if stale >= self.patience * problem.length:
                 stale = 0
                 island = self._island(scorer, problem, memory, rng) if island is None else None
                 best = memory.merit(memory.best(island)[0])
