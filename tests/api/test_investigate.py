@@ -24,7 +24,7 @@ UNIT = "blocks.1.mlp.hook_pre:0"
 
 @pytest.fixture(scope="module")
 def story() -> InvestigateResult:
-    return investigate(triggered("a", "b", "c"), UNIT, runs=3, texts=[" d a f"], **BRIEF)  # type: ignore[arg-type]
+    return investigate(triggered("a", "b", "c"), UNIT, runs=3, method=None, texts=[" d a f"], **BRIEF)  # type: ignore[arg-type]
 
 
 def test_the_story_is_whole_and_its_sentences_hold_its_numbers(story: InvestigateResult) -> None:
@@ -101,7 +101,7 @@ def test_ctrl_c_keeps_the_checks_that_are_done() -> None:
         if stage == "continuity":
             raise KeyboardInterrupt
 
-    result = investigate(tiny_model(), "hidden_states.2:5", runs=2, progress=stop, **BRIEF)  # type: ignore[arg-type]
+    result = investigate(tiny_model(), "hidden_states.2:5", runs=2, method=None, progress=stop, **BRIEF)  # type: ignore[arg-type]
     assert not result.complete
     assert [one.name for one in result.checks] == ["one-feature", "importance"]
     assert result.seen is not None

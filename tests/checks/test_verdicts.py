@@ -95,25 +95,24 @@ def check_of(name: str, standing: str, answer: str = "") -> Check:
     return Check(name, name.title(), answer, standing, standing == "stands out", 0.05, 0.05, "", (), ())
 
 
-FACTS = Facts("u:1", "the", 1, 0.9, 30.0, 3.0, 1.0, 8.0, 10, "different solutions")
+FACTS = Facts("u:1", "the", 0.25, 1, 0.9, 30.0, 3.0, 1.0, 2.5, 8.0, 10, "different solutions")
 
 
 def test_the_conclusion_follows_the_numbers() -> None:
     checks = [check_of("importance", "stands out"), check_of("readability", "survives shuffling")]
     seen, done, concluded = conclusion(FACTS, checks)
     assert seen == (
-        "In real text, u:1 is strongest in one kind of context, most often at “the”, and its strongest"
-        " positions"
-        " can be predicted in unseen text (AUC 0.90)."
+        "In real text, u:1 is strongest in one kind of context, most often at “the” (25 % of the strongest"
+        " examples), and its strongest positions can be predicted in unseen text (AUC 0.90)."
     )
     assert done == (
-        "Free vectors drive it to 30, 3.00 times the corpus maximum, but their nearest tokens give 1, so the"
-        " optimum does not show what text does; 10 runs find different solutions."
+        "Free vectors drive it to 30, 3.00 times the corpus maximum, but their nearest tokens give 1 and 2.5"
+        " at their strongest position, less than its strongest examples in the corpus (8): the optimum does"
+        " not show what text does; 10 runs find different solutions."
     )
     assert concluded == (
-        "What may be concluded: it stands out among units of its site for: importance; shuffled weights"
-        " give as"
-        " much for readability, which says nothing about what was learned."
+        "What may be concluded: it stands out among units of its site for: importance; shuffled weights give"
+        " as much for readability, so those numbers say nothing of what was learned."
     )
 
 

@@ -48,7 +48,7 @@ def test_check_and_investigate(
     assert "One unit, one feature" in shown
     assert "How alike the contexts are" in shown
     arguments = ["investigate", "hidden_states.2:5", *some, "--runs", "2", "--out", str(tmp_path)]
-    assert main([*arguments, "--no-shuffled"]) == 0
+    assert main([*arguments, "--method", "none", "--no-shuffled"]) == 0
     shown = capsys.readouterr().out
     assert "What may be concluded:" in shown
     assert json.loads((tmp_path / "result.json").read_text())["schema"] == "actmax.investigate/1"

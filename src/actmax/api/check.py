@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import zip_longest
 
-from actmax.api.maximize import METHODS, maximize
+from actmax.api.maximize import maximize
+from actmax.api.methods import token_method
 from actmax.api.provenance import manifest_of
 from actmax.checks.battery import OTHERS, QUICK, Material, gather, measures
 from actmax.checks.measure import Measure
@@ -164,9 +165,10 @@ def searched_text(model: Model, unit: Unit, method: str, seed: int) -> FoundText
     Raises:
         ActmaxError: there is no such method.
     """
-    if METHODS.get(method, "soft-ascent") == "soft-ascent":
+    name = token_method(method)
+    if name is None:
         raise ActmaxError(f"{method!r} is no method that searches tokens; leave --method out, or name one.")
-    return FoundText(METHODS[method], maximize(model, unit, method=method, seed=seed).best.text)
+    return FoundText(name, maximize(model, unit, method=name, seed=seed).best.text)
 
 
 def check_settings(*, others: int, steps: int, length: int) -> None:

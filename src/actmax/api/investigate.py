@@ -23,7 +23,7 @@ from actmax.api.reproduce import UNRELATED, of_optima
 from actmax.checks.battery import OTHERS, QUICK, Material, gather
 from actmax.checks.likeness import agreement_numbers, resemblances
 from actmax.checks.one_feature import strongest_examples
-from actmax.checks.readability import FoundText, Judged, judge_texts
+from actmax.checks.readability import DECODED, FoundText, Judged, judge_texts
 from actmax.checks.story import Facts, conclusion
 from actmax.errors import ActmaxError
 from actmax.fetch.progress import Progress, silent
@@ -72,7 +72,7 @@ def investigate(
     steps: int = QUICK.steps,
     length: int = QUICK.length,
     shuffled: bool = True,
-    method: str | None = None,
+    method: str | None = "text",
     texts: Sequence[str] = (),
     bos: BosPolicy = "auto",
     seed: int = 0,
@@ -92,7 +92,7 @@ def investigate(
         steps: of soft ascent.
         length: positions that are optimised.
         shuffled: whether a copy with shuffled weights is checked too.
-        method: also search with this token method.
+        method: the token method that searches text; None for none.
         texts: further texts to judge.
         bos: whether windows begin with BOS.
         seed: everything random is drawn from it.
@@ -196,10 +196,7 @@ def _intervene(story: _Story, material: Material) -> None:
         reached / top if top > 0 else None,
         len(rows),
     )
-    decoded = [
-        FoundText("soft ascent, nearest tokens", str(tokenizer.decode(optima.ids[row].tolist())))
-        for row in rows
-    ]
+    decoded = [FoundText(DECODED, str(tokenizer.decode(optima.ids[row].tolist()))) for row in rows]
     found = judge_texts(sample, [*decoded, *material.texts])
     alike = resemblances(sample, found)
     story.texts = tuple(
@@ -253,11 +250,13 @@ def _facts(story: _Story, material: Material) -> Facts:
     return Facts(
         unit=sample.unit.name,
         top_token=token_text(sample.model.tokenizer, int(names[counts.argmax()])).strip(" ") or "space",
+        top_share=float(counts.max() / counts.sum()),
         kinds=int(kinds.value),
         auc=readable.value,
         soft=soft.activation,
         soft_ratio=soft.ratio,
         on_tokens=soft.on_tokens,
+        peak=max(text.activation for text in story.texts if text.source == DECODED),
         strong=float(np.median([sample.values[0][place] for place in places])),
         runs=soft.runs,
         verdict=reproduced.verdict,

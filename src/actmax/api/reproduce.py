@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from actmax.api.maximize import METHODS, maximize
+from actmax.api.maximize import maximize
+from actmax.api.methods import token_method
 from actmax.api.provenance import manifest_of
 from actmax.checks.others import other_units
 from actmax.checks.reproduced import (
@@ -22,7 +23,7 @@ from actmax.checks.reproduced import (
     verdict,
 )
 from actmax.checks.soft_batch import Optima, SoftProtocol, soft_optima
-from actmax.errors import ActmaxError, nearest
+from actmax.errors import ActmaxError
 from actmax.inputs.streams import stream
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
@@ -43,7 +44,7 @@ def reproduce(
     *,
     runs: int = 10,
     method: str = "soft-ascent",
-    positions: Positions = "mean",
+    positions: Positions | None = None,
     length: int = 5,
     steps: int = 500,
     lr: float = 0.001,
@@ -62,7 +63,8 @@ def reproduce(
         unit: ``SITE:INDEX``.
         runs: how many, at least 2.
         method: ``soft-ascent``, or the name of a token method.
-        positions: how the activation is reduced over positions.
+        positions: how the activation is reduced over positions: by default ``mean``, for token methods
+        ``last``.
         length: positions that are optimised.
         steps: updates of soft ascent.
         lr: Adam's learning rate.
@@ -77,16 +79,16 @@ def reproduce(
     """
     if runs < 2:
         raise ActmaxError(f"{runs} runs cannot be compared; give --runs at least 2.")
-    if method not in METHODS:
-        raise ActmaxError(f"There is no method {method!r}; the nearest are {nearest(method, METHODS)}.")
+    searched = token_method(method)
     if length < 1:
         raise ActmaxError(f"The length is {length}; give a whole number from 1.")
     target = unit if isinstance(unit, Unit) else resolve(model, unit)
-    activation(target, positions)
+    where: Positions = positions or ("mean" if searched is None else "last")
+    activation(target, where)
     began = time.perf_counter()
-    if METHODS[method] != "soft-ascent":
-        return _of_tokens(model, target, runs, method, positions, length, budget, seed, on_step, began)
-    protocol = SoftProtocol(length, steps, lr, l2, positions)
+    if searched is not None:
+        return _of_tokens(model, target, runs, searched, where, length, budget, seed, on_step, began)
+    protocol = SoftProtocol(length, steps, lr, l2, where)
     others = other_units(model, target, UNRELATED, seed)
     told = on_step or (lambda index, total, note: None)
     optima = soft_optima(
@@ -180,7 +182,7 @@ def _of_tokens(
         site=unit.site.name,
         index=unit.index,
         model=model.name,
-        method=METHODS[method],
+        method=method,
         seed=seed,
         positions=positions,
         settings=settings,

@@ -11,7 +11,7 @@ from actmax.checks.importance import importance
 from actmax.checks.measure import Measure
 from actmax.checks.one_feature import one_feature
 from actmax.checks.others import other_units
-from actmax.checks.readability import FoundText, readability
+from actmax.checks.readability import DECODED, FoundText, readability
 from actmax.checks.sample import Sample, take_sample
 from actmax.checks.soft_batch import Optima, SoftProtocol, soft_optima
 from actmax.fetch.progress import Progress, silent
@@ -97,8 +97,5 @@ def measures(material: Material, progress: Progress = silent) -> Iterator[Measur
 def _texts(material: Material) -> list[FoundText]:
     optima, tokenizer = material.optima, material.sample.model.tokenizer
     rows = optima.rows(material.sample.unit)
-    decoded = [
-        FoundText("soft ascent, nearest tokens", str(tokenizer.decode(optima.ids[row].tolist())))
-        for row in rows
-    ]
+    decoded = [FoundText(DECODED, str(tokenizer.decode(optima.ids[row].tolist()))) for row in rows]
     return [*decoded, *material.texts]

@@ -117,7 +117,7 @@ def importance(sample: Sample, seed: int, progress: Progress = silent) -> Measur
             "Effect of setting it to zero",
             float(rows.zero[strong].mean()),
             n,
-            f"As the first number, with zero in place of the mean ({n} examples).",
+            f"As the second number, with zero in place of the mean ({n} examples).",
             (),
         ),
         Number(

@@ -32,6 +32,7 @@ from actmax.observe.token_text import token_text
 from actmax.results.finding import Control, Group, Number, Passage, Picture, Series
 
 SNIPPETS = 24
+DECODED = "soft ascent, nearest tokens"
 ASSUMPTION = "A human can read it"
 _WORD = re.compile(r"[^\W\d_]+")
 

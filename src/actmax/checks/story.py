@@ -17,6 +17,8 @@ class Facts:
     unit: str
     top_token: str
     """The most frequent token among the strongest examples."""
+    top_share: float
+    """Of those examples."""
     kinds: int
     auc: float
     soft: float
@@ -24,9 +26,11 @@ class Facts:
     soft_ratio: float | None
     """Over the corpus maximum."""
     on_tokens: float
-    """What their nearest tokens give."""
+    """What the nearest tokens of the best run give, reduced over positions in the same way."""
+    peak: float
+    """The strongest position among all runs' nearest tokens."""
     strong: float
-    """The median of the strongest corpus examples, as the objective reads them."""
+    """The median of the strongest corpus examples."""
     runs: int
     verdict: str
     """Of reproducibility."""
@@ -46,17 +50,20 @@ def _seen(facts: Facts) -> str:
     else:
         told = "a simple predictor does not find its strongest positions in unseen text"
     return (
-        f"In real text, {facts.unit} is strongest in {kinds}, most often at “{facts.top_token}”, and {told}"
+        f"In real text, {facts.unit} is strongest in {kinds}, most often at “{facts.top_token}”"
+        f" ({100 * facts.top_share:.0f} % of the strongest examples), and {told}"
         f" (AUC {facts.auc:.2f})."
     )
 
 
 def _done(facts: Facts) -> str:
     ratio = "" if facts.soft_ratio is None else f", {_times(facts.soft_ratio)} the corpus maximum"
+    at_best = f"{facts.peak:.3g} at their strongest position"
     shows = (
-        "so the optimum does not show what text does"
-        if facts.on_tokens < facts.strong
-        else "which is as much as its strongest examples in the corpus"
+        f"{at_best}, less than its strongest examples in the corpus ({facts.strong:.3g}): the optimum"
+        " does not show what text does"
+        if facts.peak < facts.strong
+        else f"{at_best}, as much as its strongest examples in the corpus ({facts.strong:.3g})"
     )
     again = {
         "same point": f"{facts.runs} runs find the same point",
@@ -65,8 +72,7 @@ def _done(facts: Facts) -> str:
     }[facts.verdict]
     return (
         f"Free vectors drive it to {facts.soft:.3g}{ratio}, but their nearest tokens give"
-        f" {facts.on_tokens:.3g},"
-        f" {shows}; {again}."
+        f" {facts.on_tokens:.3g} and {shows}; {again}."
     )
 
 
@@ -83,7 +89,8 @@ def _concluded(facts: Facts, checks: Sequence[Check]) -> str:
         parts.append("it does not stand out among units of its site")
     if survive:
         parts.append(
-            f"shuffled weights give as much for {_listed(survive)}, which says nothing about what was learned"
+            f"shuffled weights give as much for {_listed(survive)}, so those numbers say nothing of what"
+            " was learned"
         )
     said = "; ".join(parts) or "nothing was checked"
     return f"What may be concluded: {said}."

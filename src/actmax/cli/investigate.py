@@ -9,7 +9,6 @@ import typer
 
 from actmax.cli.check import (
     CorpusOption,
-    MethodOption,
     OthersOption,
     ShuffledOption,
     TextOption,
@@ -39,7 +38,9 @@ def investigate(
     steps: Annotated[int, typer.Option(metavar="N", help="Updates of soft ascent.")] = 150,
     length: Annotated[int, typer.Option(metavar="N", help="Positions that are optimised.")] = 5,
     shuffled: ShuffledOption = True,
-    method: MethodOption = None,
+    method: Annotated[
+        str, typer.Option("--method", metavar="NAME", help="The token method that searches text, or none.")
+    ] = "text",
     text: TextOption = None,
     bos: Annotated[
         str, typer.Option("--bos", metavar="POLICY", help="Begin windows with BOS: auto, always or never.")
@@ -57,7 +58,7 @@ def investigate(
     \b
     Examples:
       actmax investigate hidden_states.4:90 --out runs/story
-      actmax investigate blocks.8.mlp.hook_post:2022 --no-shuffled
+      actmax investigate blocks.8.mlp.hook_post:2022 --method none --no-shuffled
     """
     from actmax.inputs.bos import bos_policy
 
@@ -80,7 +81,7 @@ def investigate(
             steps=steps,
             length=length,
             shuffled=shuffled,
-            method=method,
+            method=None if method == "none" else method,
             texts=text or [],
             bos=policy,
             seed=seed,

@@ -30,7 +30,10 @@ def reproduce(
     ] = "soft-ascent",
     length: Annotated[int, typer.Option(metavar="N", help="Positions that are optimised.")] = 5,
     steps: Annotated[int, typer.Option(metavar="N", help="Updates of soft ascent.")] = 500,
-    positions: Annotated[str, typer.Option(metavar="mean|last|max", help="Where the unit is read.")] = "mean",
+    positions: Annotated[
+        str | None,
+        typer.Option(metavar="mean|last|max", help="Where the unit is read; mean, for token methods last."),
+    ] = None,
     lr: Annotated[float, typer.Option(metavar="X", help="Adam's learning rate.")] = 0.001,
     l2: Annotated[float, typer.Option(metavar="X", help="λ of the penalty λ·Σθ².")] = 0.01,
     budget: Annotated[
