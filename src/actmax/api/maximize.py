@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import fields
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, get_args
 
 from actmax.api.soft import maximize_soft
 from actmax.api.soft_settings import SoftSettings
+from actmax.api.text import maximize_text
+from actmax.api.text_settings import TextSettings
 from actmax.errors import ActmaxError, nearest
+from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
 from actmax.objectives.objective import Objective
 from actmax.objectives.units import Positions, activation
 from actmax.results.maximize import MaximizeResult
 from actmax.search.method import Step
+from actmax.search.registry import text_methods
+from actmax.search.text_scorer import TextScorer
 
-METHODS = {"soft-ascent": "soft-ascent", "soft": "soft-ascent"}
-"""What ``--method`` takes, with the method's own name."""
+SOFT = ("soft-ascent", "soft")
+"""Names of the one method over free vectors; all others search real tokens."""
 
 
 def maximize(
@@ -26,11 +31,12 @@ def maximize(
     unit: str | Unit,
     *,
     method: str = "soft-ascent",
-    positions: Positions = "mean",
+    positions: Positions | None = None,
     minimize: bool = False,
     seed: int = 0,
     also: Sequence[tuple[float, str]] = (),
-    on_step: Callable[[Step], None] | None = None,
+    on_step: Callable[[Progressed], None] | None = None,
+    progress: Progress = silent,
     **settings: Any,
 ) -> MaximizeResult:
     """Search for the input that drives a unit highest, and say what it shows.
@@ -38,37 +44,87 @@ def maximize(
     Args:
         model: from :func:`actmax.load`.
         unit: ``SITE:INDEX``, for example ``"hidden_states.4:90"``.
-        method: ``soft-ascent`` (``soft``).
-        positions: how the activation is reduced over positions: ``mean``, ``last`` or ``max``.
+        method: ``soft-ascent`` (``soft``) over free vectors; over real tokens ``hybrid`` (``text``),
+            ``random``, ``exhaustive``, ``coordinate``, ``hotflip``, ``gcg``, ``epo``, ``pez``, ``gumbel``,
+            ``beam``.
+        positions: how the activation is reduced over positions: ``mean`` (default of ``soft-ascent``),
+            ``last`` (default of the token methods) or ``max``.
         minimize: seek the lowest activation instead.
         seed: everything random is drawn from it.
         also: further units with weights, added to the objective: ``[(-0.5, "hidden_states.4:91")]``.
         on_step: told of every step, for progress.
-        settings: of the method: ``restarts``, ``length``, ``steps``, ``lr``, ``l2``, ``init_text``, … as in
-            :class:`actmax.api.soft_settings.SoftSettings`.
+        progress: told of reading the corpus (token methods).
+        settings: of the method, as in :class:`actmax.api.soft_settings.SoftSettings` (``restarts``,
+            ``length``, ``steps``, …) or :class:`actmax.api.text_settings.TextSettings` (``budget``,
+            ``max_cross_entropy``, ``prefix``, …).
 
     Raises:
         ActmaxError: an unknown unit or method, or a setting out of range; the sentence names the mend.
     """
-    if method not in METHODS:
-        raise ActmaxError(f"There is no method {method!r}; the nearest are {nearest(method, METHODS)}.")
-    known = [field.name for field in fields(SoftSettings)]
+    soft = method in SOFT
+    if not soft:
+        known = [*SOFT, "text", *text_methods()]
+        if method not in known:
+            raise ActmaxError(f"There is no method {method!r}; the nearest are {nearest(method, known)}.")
+    kind = SoftSettings if soft else TextSettings
+    names = [field.name for field in fields(kind)]
     for name in settings:
-        if name not in known:
+        if name not in names:
             raise ActmaxError(
-                f"The method {method} has no setting {name!r}; the nearest are {nearest(name, known)}."
+                f"The method {method} has no setting {name!r}; the nearest are {nearest(name, names)}."
             )
     target = resolve(model, unit) if isinstance(unit, str) else unit
-    return maximize_soft(
+    if soft:
+        where: Positions = positions or "mean"
+        return maximize_soft(
+            model,
+            target,
+            settings=SoftSettings(**settings),
+            positions=where,
+            minimize=minimize,
+            seed=seed,
+            also=weighted_units(model, also, where),
+            on_step=None if on_step is None else lambda step: on_step(_soft(step)),
+        )
+    return maximize_text(
         model,
         target,
-        settings=SoftSettings(**settings),
-        positions=positions,
+        method,
+        settings=TextSettings(**settings),
+        positions=_reading(positions),
         minimize=minimize,
         seed=seed,
-        also=weighted_units(model, also, positions),
-        on_step=on_step,
+        also=tuple(also),
+        on_step=None if on_step is None else lambda restart, step, scorer: on_step(_text(scorer)),
+        progress=progress,
     )
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """How far a search is, in its own steps or in sequences of its budget."""
+
+    index: int
+    total: int
+    activation: float
+    """The mean of the restarts (free vectors), or the best so far (tokens)."""
+
+
+def _soft(step: Step) -> Progressed:
+    return Progressed(step.index, step.total, float(step.activation.mean()))
+
+
+def _text(scorer: TextScorer) -> Progressed:
+    best, done = scorer.archive.best, scorer.cost.sequences_scored
+    return Progressed(done, done + (scorer.left or 0), math.nan if best is None else best.activation)
+
+
+def _reading(positions: Positions | None) -> Positions:
+    if positions is None:
+        return "last"
+    if positions not in get_args(Positions):
+        raise ActmaxError(f"Positions are read as {', '.join(get_args(Positions))}, not {positions!r}.")
+    return positions
 
 
 def weighted_units(
