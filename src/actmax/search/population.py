@@ -1,7 +1,7 @@
 """What an evolving search remembers: every row that it has scored, and the few that it goes on from.
 
-1. A row's merit is its score. With a limit of nats per token it is ``±activation - price · excess``, the excess
-   being what the row has above the limit: a row just beyond it may still have children within it.
+1. A row's merit is its score. With a limit of nats per token it is ``±activation - price · excess``, where
+   the excess is what the row has above the limit: a row just beyond it may still have children within it.
 2. The pool holds the rows of most merit that differ in at least two tokens, at most half of it with the same
    last two tokens. The unit's own trigger sits near the reading position; one that scores best at first
    would otherwise fill the pool.

@@ -4,6 +4,8 @@
    without any, random sequences. Where a limit of nats per token is set, three kinds of probable text join
    them, so that there is a result from the first step on: text that the model writes, such text with the
    end of a start, and the end of a start repeated (what a model has just read it expects again).
+   The starts evolve alone for ``young`` steps, then so do ``islands`` populations of random rows in turn,
+   then all that they have found together: real text is a good start and often a local optimum.
 2. The pool is the ``pool`` best rows that differ enough (:mod:`actmax.search.population`).
 3. Draw a parent from the pool: better ones and those seldom used are drawn more often.
 4. The first time it is drawn, take its one-hot gradient: ``top_k`` proposals at every position. With a limit
@@ -15,8 +17,7 @@
    parent.
 7. With a limit: where few children keep to it the price of a nat rises, where most do it falls.
 8. Where the best has not changed for ``patience`` steps a token the population has converged: begin with a
-   new one of changed starts, and let its best into the old pool when it has converged in turn. Repeat from
-   2.
+   new random one, and let its best into the old pool when it has converged in turn. Repeat from 2.
 
 With one token to search for, :mod:`actmax.search.screening` is the method instead.
 """
@@ -43,6 +44,7 @@ _TRIES = 6
 _FEW, _MANY = 0.3, 0.6
 """Of the children within the limit: below the price rises, above it falls."""
 _DEAREST = 64.0
+_NEWCOMERS = 16
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,10 @@ class Hybrid:
     """Substitutions at once, on average, to begin with."""
     patience: int = 2
     """Steps for each searched token without a better best before a new population is begun."""
+    islands: int = 2
+    """Random populations that evolve alone beside that of the starts (none with a limit of nats)."""
+    young: int = 10
+    """Steps that each of them has to itself."""
     share: float = 0.05
     """Of the vocabulary that may be scored where one token is searched."""
 
@@ -76,16 +82,22 @@ class Hybrid:
             new = torch.tensor([tuple(row) not in memory for row in fluent.tolist()], dtype=torch.bool)
             memory.add(fluent[new], scorer.ids(fluent[new]))
             memory.price = memory.spread
-        return (yield from self._evolve(scorer, problem, memory, rng))
+        first = {tuple(row) for row in rows.tolist()} if problem.goal.max_nats is None else None
+        return (yield from self._evolve(scorer, problem, memory, first, rng))
 
     def _evolve(
-        self, scorer: TextScorer, problem: TextProblem, memory: Memory, rng: torch.Generator
+        self,
+        scorer: TextScorer,
+        problem: TextProblem,
+        memory: Memory,
+        island: set[Row] | None,
+        rng: torch.Generator,
     ) -> Steps:
         moves = Moves(problem.length, radius=self.radius)
         known: dict[Row, Int[Tensor, "pos k"]] = {}
         used: Counter[Row] = Counter()
-        island: set[Row] | None = None
-        stale, index, best = 0, 0, -math.inf
+        to_come = 0 if island is None else self.islands
+        stale, alone, index, best = 0, 0, 0, -math.inf
         while True:
             pool = memory.pool(self.pool, island)
             parent = self._parent(pool, used, rng)
@@ -104,12 +116,15 @@ class Hybrid:
                 island |= {child.row for child in children}
             top = memory.best(island)[0]
             yield TextStep(index, tuple(pool), tuple(memory.merit(row) for row in pool))
-            index += 1
+            index, alone = index + 1, alone + 1
             stale = 0 if memory.merit(top) > best else stale + 1
             best = memory.merit(top)
-            if stale >= self.patience * problem.length:
-                stale = 0
-                island = self._island(scorer, problem, memory, rng) if island is None else None
+            young = island is not None and alone >= self.young and index <= self.young * (self.islands + 1)
+            if young or stale >= self.patience * problem.length:
+                stale = alone = 0
+                another = to_come > 0 or island is None
+                to_come = max(0, to_come - 1)
+                island = self._island(scorer, problem, memory, rng) if another else None
                 best = memory.merit(memory.best(island)[0])
                 moves.radius = self.radius
 
@@ -162,13 +177,12 @@ class Hybrid:
     def _island(
         self, scorer: TextScorer, problem: TextProblem, memory: Memory, rng: torch.Generator
     ) -> set[Row]:
-        """A new population: starts with a third of their tokens drawn anew."""
-        rows = seeds(problem, rng)
-        noise = problem.tokens.random(len(rows), problem.length, rng)
-        changed = torch.where(torch.rand(rows.shape, generator=rng) < 1 / 3, noise, rows)
-        keep = problem.tokens.keep(changed) & torch.tensor(
-            [tuple(row) not in memory for row in changed.tolist()]
-        )
-        rows = torch.cat([changed[keep], noise[:4]])
+        """A new population of random rows; with a limit of nats, of changed starts."""
+        rows = problem.tokens.random(_NEWCOMERS, problem.length, rng)
+        if problem.goal.max_nats is not None:
+            old = torch.tensor(memory.best()[:_NEWCOMERS])
+            noise = rows[: len(old)]
+            changed = torch.where(torch.rand(old.shape, generator=rng) < 1 / 3, noise, old)
+            rows = torch.cat([changed[problem.tokens.keep(changed)], rows[:4]])
         memory.add(rows, scorer.ids(rows))
         return {tuple(row) for row in rows.tolist()}
