@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -220,9 +222,8 @@ def _search(
             raise ActmaxError(f"There is no search to resume in {str(folder)!r}; leave --resume out.")
         if not resuming:
             journal.unlink(missing_ok=True)
-        journal.parent.mkdir(parents=True, exist_ok=True)
         settings["resume"] = folder
-    with progress_bar(quiet=quiet) as progress, step_bar(quiet=quiet) as show:
+    with _begun(journal), progress_bar(quiet=quiet) as progress, step_bar(quiet=quiet) as show:
         result = actmax.maximize(
             opened,
             unit,
@@ -234,6 +235,25 @@ def _search(
     if journal is not None and result.complete:
         journal.unlink(missing_ok=True)
     return result
+
+
+@contextlib.contextmanager
+def _begun(journal: Path | None) -> Iterator[None]:
+    """The journal's folder, which goes again where a mistake ends the search before it begins."""
+    if journal is None:
+        yield
+        return
+    fresh, made = not journal.exists(), not journal.parent.exists()
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except ActmaxError:
+        if fresh:
+            journal.unlink(missing_ok=True)
+        if made:
+            with contextlib.suppress(OSError):
+                journal.parent.rmdir()
+        raise
 
 
 def _compare(found: list[MaximizeResult], quiet: bool) -> None:
