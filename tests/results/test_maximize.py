@@ -67,7 +67,7 @@ def test_the_schema_refuses_what_is_wrong() -> None:
     ]
     for wrong in changes:
         assert not check.is_valid(data | wrong)
-    with pytest.raises(ActmaxError, match="there are: .*manifest, maximize"):
+    with pytest.raises(ActmaxError, match=r"there are: .*manifest, maximize"):
         schema_of("nothing")
 
 
