@@ -6,6 +6,7 @@ bug of actmax.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -111,7 +112,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> NoReturn:
     """The entry point of the ``actmax`` command."""
-    sys.exit(main())
+    code = main()
+    if code == INTERRUPTED:
+        # Where Ctrl-C lands in an import that a C extension runs, Python holds it for unhandled although it
+        # was caught, and would end by the signal instead of with our code.
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _say(sentence: str, code: int) -> int:
