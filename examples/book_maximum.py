@@ -16,7 +16,8 @@ from lesson import BLUE, GREY, ORANGE, axes, lesson
 
 import actmax
 from actmax.inputs.bos import bos_id
-from actmax.observe.sinks import calibrate, residual_of
+from actmax.models.residual import residual_at
+from actmax.observe.sinks import calibrate
 from actmax.observe.windows import windows_of
 
 UNIT = "hidden_states.4:90"
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     windows = windows_of(
         run.corpus(model), length=64, bos=bos_id(model.tokenizer), max_tokens=run.size(40_000, 4_000)
     )
-    depth = residual_of(model, unit.site)
+    depth = residual_at(model, unit.site)
     assert depth is not None
     rule = calibrate(model, windows, [depth])
     best: dict[int, float] = {}

@@ -9,10 +9,11 @@ from tests.tiny import tiny_model, tiny_tokenizer
 from actmax.models.default import default_is_ready
 from actmax.models.load import load
 from actmax.models.read import read
+from actmax.models.residual import residual_at
 from actmax.models.sites import Site, resolve
 from actmax.observe.corpus_tokens import tokens_of_texts
 from actmax.observe.reading import read_units
-from actmax.observe.sinks import MULTIPLE, SinkRule, calibrate, residual_of, sink_mask
+from actmax.observe.sinks import MULTIPLE, SinkRule, calibrate, sink_mask
 from actmax.observe.windows import windows_of
 
 
@@ -31,7 +32,7 @@ from actmax.observe.windows import windows_of
 )
 def test_the_depth_that_is_looked_at(site: str, residual: str | None) -> None:
     model = tiny_model()
-    found = residual_of(model, resolve(model, f"{site}:0").site)
+    found = residual_at(model, resolve(model, f"{site}:0").site)
     assert (found.name if found else None) == residual
 
 

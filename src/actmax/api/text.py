@@ -66,7 +66,7 @@ def maximize_text(
     Raises:
         ActmaxError: a setting is out of range, or nothing that was scored may be given.
     """
-    chosen = text_method(method, settings.options)
+    chosen: Any = text_method(method, settings.options)
     problem, corpus = _problem(model, unit, settings, positions, minimize, also, progress)
     outcome = run_text(
         chosen,
@@ -82,8 +82,7 @@ def maximize_text(
         if not outcome.complete and not any(run.best for run in outcome.runs):
             raise KeyboardInterrupt
         mend = f"raise --max-cross-entropy above {limit:g}" if limit is not None else "raise --budget"
-        raise ActmaxError(f"Nothing that {chosen.name} scored may be given as a result; {mend}.")  # type: ignore[attr-defined]
-    hyper: Any = chosen
+        raise ActmaxError(f"Nothing that {chosen.name} scored may be given as a result; {mend}.")
     plain = {key: value for key, value in vars(settings).items() if key not in ("options", "resume")}
     runs = tuple(_run(problem, run) for run in outcome.runs if run.best is not None)
     best = next(run for run in runs if run.restart == outcome.best.restart)
@@ -92,10 +91,10 @@ def maximize_text(
         site=unit.site.name,
         index=unit.index,
         model=model.name,
-        method=str(hyper.name),
+        method=str(chosen.name),
         seed=seed,
         positions=str(positions),
-        settings=plain | vars(hyper),
+        settings=plain | vars(chosen),
         objective=_words(problem, also),
         runs=runs,
         best=Best(best.restart, best.activation_final, best.text),

@@ -26,12 +26,12 @@ from jaxtyping import Bool, Float64, Int
 from actmax.fetch.cache import replacing
 from actmax.fetch.progress import Progress
 from actmax.models.model import Model
+from actmax.models.residual import residual_at
 from actmax.models.sites import HEADED, Site, d_head, has_final_norm, width
 from actmax.observe.atlas_state import MANIFEST, SCHEMA, disk, write_whole
 from actmax.observe.examples import NEVER
 from actmax.observe.histogram import edges
 from actmax.observe.recorder import Recorder
-from actmax.observe.sinks import residual_of
 from actmax.observe.summary import SiteSummary
 from actmax.observe.token_text import token_text
 from actmax.observe.windows import Windows
@@ -232,7 +232,7 @@ def _manifest(
     tokens = windows.tokens
 
     def described(site: Site) -> dict[str, Any]:
-        residual = None if recording.rule is None else residual_of(model, site)
+        residual = None if recording.rule is None else residual_at(model, site)
         return {
             "name": site.name,
             "width": width(model, site),

@@ -24,9 +24,10 @@ from actmax.errors import ActmaxError
 from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.read import read
+from actmax.models.residual import residual_at
 from actmax.models.sites import LOGITS, Site, Unit
 from actmax.objectives.units import along
-from actmax.observe.sinks import MULTIPLE, residual_of
+from actmax.observe.sinks import MULTIPLE
 from actmax.observe.windows import Windows
 
 WINDOWS_AT_ONCE = 8
@@ -63,7 +64,7 @@ class Readings:
             real: the positions that the median is taken over (not position 0, not padding).
             multiple: of the median.
         """
-        depth = residual_of(self.model, self.units[unit].site)
+        depth = residual_at(self.model, self.units[unit].site)
         if depth is None or not real.any():
             return np.zeros(real.shape, dtype=bool)
         norm = self.norms[self.depths.index(depth), : self.n_windows]
@@ -96,7 +97,7 @@ def read_units(
             f"Windows of {windows.length} positions are longer than what {model.name} reads"
             f" ({model.context}); use --window {model.context} or less."
         )
-    found = [residual_of(model, unit.site) for unit in units]
+    found = [residual_at(model, unit.site) for unit in units]
     depths = tuple(dict.fromkeys(site for site in found if site is not None))
     sites = frozenset([unit.site for unit in units]) | frozenset(depths)
     shape = (windows.n_windows, windows.length)

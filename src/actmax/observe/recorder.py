@@ -20,10 +20,11 @@ import torch
 from torch import Tensor
 
 from actmax.models.model import Model
+from actmax.models.residual import residual_at
 from actmax.models.sites import Site, width
 from actmax.models.stream import stream
 from actmax.observe.kept import Kept
-from actmax.observe.sinks import SinkRule, residual_of, sink_mask
+from actmax.observe.sinks import SinkRule, sink_mask
 from actmax.observe.summary import EVERY, Buffers, SiteSummary
 from actmax.observe.windows import Batch
 from actmax.shapes import Acts
@@ -94,7 +95,7 @@ class Recorder:
         return {} if self.rule is None else self.rule.medians
 
     def _residual(self, site: Site) -> Site | None:
-        return None if self.rule is None else residual_of(self.model, site)
+        return None if self.rule is None else residual_at(self.model, site)
 
     def state(self) -> dict[str, Tensor]:
         """All summaries as tensors, named by site."""
@@ -109,7 +110,7 @@ class Recorder:
 
 def residuals_of(model: Model, sites: Sequence[Site]) -> list[Site]:
     """The residual sites that have to be looked at to know the sinks of some sites."""
-    found = [residual_of(model, site) for site in sites]
+    found = [residual_at(model, site) for site in sites]
     return list(dict.fromkeys(site for site in found if site is not None))
 
 

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from actmax.models.model import Model
 from actmax.models.read import read
-from actmax.models.sites import EMBED, Site
+from actmax.models.sites import Site
 from actmax.observe.windows import Windows
 from actmax.shapes import Acts
 
@@ -48,16 +48,6 @@ class SinkRule:
         if residual is None:
             return None
         return sink_mask(acts[residual], self.medians[residual], self.multiple)
-
-
-def residual_of(model: Model, site: Site) -> Site | None:
-    """The residual site by which sinks are recognised for units of ``site``; None for the embedding."""
-    if site.name == EMBED:
-        return None
-    if site.kind == "hook_resid_pre":
-        return site if site.layer else None
-    layer = model.n_blocks - 1 if site.layer is None else site.layer
-    return Site(f"blocks.{layer}.hook_resid_post", layer)
 
 
 def sink_mask(residual: Acts, median: float, multiple: float = MULTIPLE) -> Bool[Tensor, "batch pos"]:

@@ -27,8 +27,9 @@ from actmax.errors import ActmaxError
 from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.read import read
+from actmax.models.residual import residual_at
 from actmax.models.sites import LOGITS, Site, width
-from actmax.observe.sinks import MULTIPLE, residual_of
+from actmax.observe.sinks import MULTIPLE
 from actmax.selectivity.sample import Sample
 from actmax.shapes import Acts, Ids
 
@@ -111,7 +112,7 @@ def extract(
     if take not in get_args(Take):
         raise ActmaxError(f"{take!r} is no token of a target; use last, first or mean.")
     widths = tuple(width(model, site) for site in sites)
-    depths = tuple(dict.fromkeys(depth for site in sites if (depth := residual_of(model, site)) is not None))
+    depths = tuple(dict.fromkeys(depth for site in sites if (depth := residual_at(model, site)) is not None))
     values = np.zeros((len(samples), sum(widths)), dtype=np.float32)
     norms = np.zeros((len(samples), len(depths)), dtype=np.float32)
     done = np.zeros(len(samples), dtype=bool)
