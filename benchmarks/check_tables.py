@@ -6,10 +6,8 @@
     python benchmarks/check_tables.py --false-alarms 50      # how often chance is called meaningful
 
 The eight units are drawn by ``--seed`` (0): one from each of eight sites over the depth of the model and the
-kinds
-of site. Each investigation is one command (``actmax investigate UNIT``); units that are done are kept in
-``--keep``
-and not made again.
+kinds of site. Each investigation is one command (``actmax investigate UNIT``); units that are done are kept
+in ``--keep`` and not made again.
 """
 
 from __future__ import annotations
@@ -83,11 +81,9 @@ def tables(stories: Sequence[InvestigateResult], seed: int) -> str:
         "# What the checks say",
         "",
         f"Made by `python benchmarks/check_tables.py --seed {seed}` on {first.model} with"
-        f" {first.corpus.tokens:,} tokens of {first.corpus.name}; {first.corpus.attribution}. Each unit"
-        " is compared"
-        f" with {len(first.others)} random units of its site and with a copy of the model with shuffled"
-        " weights."
-        f" The first unit is the demo's; the others were drawn by seed {seed}.",
+        f" {first.corpus.tokens:,} tokens of {first.corpus.name}; {first.corpus.attribution}. Each unit is"
+        f" compared with {len(first.others)} random units of its site and with a copy of the model with"
+        f" shuffled weights. The first unit is the demo's; the others were drawn by seed {seed}.",
         "",
         "| unit | "
         + " | ".join(check.assumption.lower() for check in first.checks)
@@ -147,8 +143,7 @@ def false_alarms(model: Model, n: int, seed: int) -> str:
     lines = [
         "",
         f"False alarms: of {n} random units of `hidden_states.4` in a copy with shuffled weights, each"
-        " against"
-        f" {SHARED_UNITS} others, these were called meaningful:",
+        f" against {SHARED_UNITS} others, these were called meaningful:",
         "",
         "| check | called meaningful | share |",
         "|---|---|---|",

@@ -106,13 +106,13 @@ def test_the_conclusion_follows_the_numbers() -> None:
         " examples), and its strongest positions can be predicted in unseen text (AUC 0.90)."
     )
     assert done == (
-        "Free vectors drive it to 30, 3.00 times the corpus maximum, but their nearest tokens give 1 and 2.5"
-        " at their strongest position, less than its strongest examples in the corpus (8): the optimum does"
-        " not show what text does; 10 runs find different solutions."
+        "Free vectors drive it to 30, 3.00 times the corpus maximum, but their nearest tokens give 1 and"
+        " 2.5 at their strongest position, less than its strongest examples in the corpus (8): the optimum"
+        " does not show what text does; 10 runs find different solutions."
     )
     assert concluded == (
-        "What may be concluded: it stands out among units of its site for: importance; shuffled weights give"
-        " as much for readability, so those numbers say nothing of what was learned."
+        "What may be concluded: it stands out among units of its site for: importance; shuffled weights"
+        " give as much for readability, so those numbers say nothing of what was learned."
     )
 
 

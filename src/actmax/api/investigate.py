@@ -231,9 +231,8 @@ def _scale(material: Material, texts: Sequence[Judged], rows: Sequence[int]) -> 
             Series("strongest in the corpus", tuple(strongest), (), "control"),
             Series("all of the corpus", tuple(some), (), "control"),
         ),
-        f"What {len(rows)} runs of free vectors reach, what their nearest tokens and the found texts"
-        " give, the"
-        f" {len(strongest)} strongest corpus examples, and {sample.n} corpus positions (thinned).",
+        f"What {len(rows)} runs of free vectors reach, what their nearest tokens and the found texts give,"
+        f" the {len(strongest)} strongest corpus examples, and {sample.n} corpus positions (thinned).",
         log=True,
     )
 

@@ -64,7 +64,7 @@ def reproduce(
         runs: how many, at least 2.
         method: ``soft-ascent``, or the name of a token method.
         positions: how the activation is reduced over positions: by default ``mean``, for token methods
-        ``last``.
+            ``last``.
         length: positions that are optimised.
         steps: updates of soft ascent.
         lr: Adam's learning rate.

@@ -32,6 +32,7 @@ from actmax.selectivity.groups import Found, Group, Source
 from actmax.selectivity.run import Outcome, Settings
 from actmax.stats.correlates import Correlation
 from actmax.stats.logistic import Status
+from actmax.stats.samples import PerUnit
 
 QUOTES = 4
 POINTS = 400
@@ -77,7 +78,7 @@ def account(
         chance=_chance(out, settings),
         probe=_probe(out),
         context=tuple(
-            Context(name, n, **{key: _mean(value) for key, value in vars(effect).items()})
+            Context(name, n, **{key: _median(value) for key, value in vars(effect).items()})
             for name, n, effect in out.context
         ),
         passages=tuple(
@@ -126,9 +127,25 @@ def _group(out: Outcome, number: int, group: Group, found: Found) -> GroupRead:
         sinks=int((mine & read.acts.sinks).sum()),
         missing=found.missing,
         quotes=tuple(
-            Quote(s.before[-_BEFORE:], s.text, s.after[:_AFTER], s.document) for s in kept[::step][:QUOTES]
+            Quote(_end(s.before), s.text, _beginning(s.after), s.document) for s in kept[::step][:QUOTES]
         ),
     )
+
+
+def _end(text: str) -> str:
+    """The last whole words of what stands before a target."""
+    if len(text) <= _BEFORE:
+        return text
+    cut = text[-_BEFORE:]
+    return "… " + (cut.partition(" ")[2] or cut)
+
+
+def _beginning(text: str) -> str:
+    """The first whole words of what follows it."""
+    if len(text) <= _AFTER:
+        return text
+    cut = text[:_AFTER]
+    return (cut.rpartition(" ")[0] or cut) + " …"
 
 
 def _unit(out: Outcome, rank: int, u: int) -> UnitSelectivity:
@@ -212,8 +229,7 @@ def _held(out: Outcome) -> HeldOut | None:
     two, acts = out.held_out.concordance, out.read.acts
     found = np.flatnonzero(two.found)
     rest = np.flatnonzero(~two.found & np.isfinite(two.effect_fit) & np.isfinite(two.effect_hold))
-    step = max(1, len(rest) // POINTS)
-    shown = [*_even(found, POINTS), *rest[::step][:POINTS]]
+    shown = [*_even(found, two.effect_fit, POINTS), *_even(rest, two.effect_fit, POINTS)]
     same = np.sign(two.effect_fit[found]) == np.sign(two.effect_hold[found])
     return HeldOut(
         kind=out.held_kind,
@@ -235,8 +251,10 @@ def _held(out: Outcome) -> HeldOut | None:
     )
 
 
-def _even(places: np.ndarray, most: int) -> np.ndarray:
-    return places[:: max(1, -(-len(places) // most))]
+def _even(places: np.ndarray, statistic: PerUnit, most: int) -> np.ndarray:
+    """At most ``most`` of the units, evenly by rank, so that the extremes and the shape are kept."""
+    ranked = places[np.argsort(statistic[places], kind="stable")]
+    return ranked[np.unique(np.linspace(0, len(ranked) - 1, min(most, len(ranked))).round().astype(int))]
 
 
 def _chance(out: Outcome, settings: Settings) -> Chance | None:
@@ -267,12 +285,13 @@ def _probe(out: Outcome) -> Probed | None:
     )
 
 
-def _mean(value: np.ndarray) -> tuple[float, ...]:
-    """Over samples, those left out that are not finite."""
-    finite = np.isfinite(value)
-    count = finite.sum(axis=1)
-    total = np.where(finite, value, 0.0).sum(axis=1)
-    return tuple(float(t / n) if n else float("nan") for t, n in zip(total, count, strict=True))
+def _median(value: np.ndarray) -> tuple[float, ...]:
+    """Over samples, those left out that are not finite.
+
+    No mean: some words are half a sink when they stand alone after BOS, several times as long as the others.
+    """
+    kept = [row[np.isfinite(row)] for row in value]
+    return tuple(float(np.median(row)) if len(row) else float("nan") for row in kept)
 
 
 def _r(correlation: Correlation | None, u: int) -> float:

@@ -1,8 +1,7 @@
 """Running a stretch of text again with a unit changed at one position.
 
 The text before the position is run once (:func:`actmax.models.read.read_prefix`); every change is one row of
-a batch
-that goes on from there for a few tokens, so a hundred changes cost little more than one.
+a batch that goes on from there for a few tokens, so a hundred changes cost little more than one.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""All four checks of one unit on one model, sharing one reading of the corpus and one batch of soft"
-" ascents."""
+"""All four checks of one unit on one model, from one reading of the corpus and one batch of soft ascents."""
 
 from __future__ import annotations
 

@@ -1,21 +1,15 @@
 """Is the input space continuous? Walks between tokens, and from the optimum to its tokens.
 
-1. *Kept by the tokens*: of what the soft optimum gains over the unit's mean on random tokens, the share
-   that its
-   nearest tokens keep: ``(a(tokens) - m) / (a(optimum) - m)``. The statistic; for random units of the site
-   the same,
-   one run each.
+1. *Kept by the tokens*: of what the soft optimum gains over the unit's mean on random tokens, the share that
+   its nearest tokens keep: ``(a(tokens) - m) / (a(optimum) - m)``. The statistic; for random units of the
+   site the same, one run each.
 2. *Jumps*: between 8 pairs of tokens of the corpus, after a few tokens of context, walk the straight line
-   (and the
-   arc of the sphere) in 32 steps; the largest step of the activation over its whole range. 1/32 is a straight
-   line,
-   1 a cliff. The median over pairs.
-3. *Bend*: the mean distance of the activation on the straight line from the chord between its ends, over
-   its range;
-   0 where the unit is linear in the embedding.
-4. *Distance*: from the optimum's vectors to the nearest token, in units of the median distance of a token
-   to its
-   nearest neighbour.
+   (and the arc of the sphere) in 32 steps; the largest step of the activation over its whole range. 1/32 is a
+   straight line, 1 a cliff. The median over pairs.
+3. *Bend*: the mean distance of the activation on the straight line from the chord between its ends, over its
+   range; 0 where the unit is linear in the embedding.
+4. *Distance*: from the optimum's vectors to the nearest token, in units of the median distance of a token to
+   its nearest neighbour.
 """
 
 from __future__ import annotations
@@ -49,8 +43,7 @@ class _Walks:
 
 
 def continuity(sample: Sample, optima: Optima, positions: Positions, seed: int) -> Measure:
-    """Measure it for the unit, and the statistic for the sample's other units that have a run in"
-    " ``optima``."""
+    """The unit's numbers, and the statistic for those of the sample's other units that ``optima`` has."""
     kept, others = _kept(sample, optima, positions, seed)
     walks = _walk(sample, seed)
     jumps = np.median(jump(walks.straight), axis=1)
@@ -66,9 +59,8 @@ def continuity(sample: Sample, optima: Optima, positions: Positions, seed: int) 
             "Kept by the nearest tokens",
             kept,
             n,
-            f"Share of the optimum's gain over random tokens that its {n} nearest tokens keep: 1 is all"
-            " of it, 0 none,"
-            " below 0 they do worse than random tokens.",
+            f"Share of the optimum's gain over random tokens that its {n} nearest tokens keep: 1 is all of"
+            " it, 0 none, below 0 they do worse than random tokens.",
             (against(kept, others),),
             "cosine",
         ),
@@ -77,8 +69,8 @@ def continuity(sample: Sample, optima: Optima, positions: Positions, seed: int) 
             "Decoding gap",
             gap,
             n,
-            f"Activation at the optimum ({float(optima.final[row]):.3g}) minus that on its {n} nearest tokens"
-            f" ({float(optima.on_tokens[row]):.3g}).",
+            f"Activation at the optimum ({float(optima.final[row]):.3g}) minus that on its {n} nearest"
+            f" tokens ({float(optima.on_tokens[row]):.3g}).",
         ),
         Number(
             "jump",
@@ -105,8 +97,7 @@ def continuity(sample: Sample, optima: Optima, positions: Positions, seed: int) 
             float(bends[0]),
             PAIRS,
             f"Mean distance of the activation from the chord between its ends, over its range ({PAIRS}"
-            " pairs); 0 is"
-            " linear.",
+            " pairs); 0 is linear.",
             (against(float(bends[0]), bends[1:].tolist()),),
             "cosine",
         ),
@@ -129,10 +120,9 @@ def continuity(sample: Sample, optima: Optima, positions: Positions, seed: int) 
         pictures=(_paths(walks), _descent(sample, optima, row, positions)),
         facts={"kept_by_tokens": kept, "jump": float(jumps[0]), "bend": float(bends[0]), "distance": apart},
         words=(
-            f"The nearest tokens keep {100 * kept:.0f} % of what the optimum gains; on a walk between"
-            " tokens the"
-            f" largest of {STEPS} steps is {100 * float(jumps[0]):.0f} % of the range, and the optimum lies"
-            f" {apart:.1f} neighbour distances from any token."
+            f"The nearest tokens keep {100 * kept:.0f} % of what the optimum gains; on a walk between tokens"
+            f" the largest of {STEPS} steps is {100 * float(jumps[0]):.0f} % of the range, and the optimum"
+            f" lies {apart:.1f} neighbour distances from any token."
         ),
     )
 
@@ -240,8 +230,7 @@ def _paths(walks: _Walks) -> Picture:
         "activation",
         tuple(lines),
         f"The unit on the way between four of {PAIRS} pairs of real tokens. Straight lines mean that what"
-        " lies between"
-        " two tokens is what one expects; cliffs and humps that it is not.",
+        " lies between two tokens is what one expects; cliffs and humps that it is not.",
     )
 
 
@@ -259,7 +248,6 @@ def _descent(sample: Sample, optima: Optima, row: int, positions: Positions) -> 
         "from the optimum (0) to the nearest tokens (1)",
         "activation",
         (Series("straight line", tuple(t.cpu().tolist()), tuple(mine.float().cpu().tolist())),),
-        f"The unit on the straight way from the optimised vectors to their nearest tokens ({STEPS}"
-        " steps). Where it"
-        " falls early, the optimum is a place that no text comes near.",
+        f"The unit on the straight way from the optimised vectors to their nearest tokens ({STEPS} steps)."
+        " Where it falls early, the optimum is a place that no text comes near.",
     )

@@ -7,9 +7,8 @@
 3. Control: random units of the site, each moved towards its own mean by as much as the unit was: ablations of
    equal size at the same places.
 4. The statistic: the divergence at the unit's 4 strongest examples over that of 4 reference units moved as
-   far
-   there. Random units are treated in the same way, each at its own strongest examples, so that their ranks
-   are comparable.
+   far there. Random units are treated in the same way, each at its own strongest examples, so that their
+   ranks are comparable.
 5. Spearman's rank correlation of divergence with the size of what was taken away, over all examples.
 6. Clamp the unit to its corpus maximum at the median examples, and list the next tokens that gain; against
    random units pushed as far.
@@ -74,8 +73,7 @@ def importance(sample: Sample, seed: int, progress: Progress = silent) -> Measur
             ratios[0],
             OWN,
             f"Effect on the output of setting the unit to its mean at its {OWN} strongest examples, over"
-            " that of"
-            f" {REFERENCES} reference units moved as far there: 1 is what any unit does, 0 nothing.",
+            f" that of {REFERENCES} reference units moved as far there: 1 is what any unit does, 0 nothing.",
             (against(ratios[0], ratios[1:]),),
         ),
         Number(
@@ -83,9 +81,8 @@ def importance(sample: Sample, seed: int, progress: Progress = silent) -> Measur
             "Effect of ablation where it is strongest",
             mine,
             n,
-            "Mean divergence (nats) of the next-token distribution when the unit is set to its mean at"
-            f" its {n}"
-            " strongest examples; controls are moved as far.",
+            "Mean divergence (nats) of the next-token distribution when the unit is set to its mean at its"
+            f" {n} strongest examples; controls are moved as far.",
             (against(mine, others, "random units, equal size"),),
         ),
     ]
@@ -108,8 +105,7 @@ def importance(sample: Sample, seed: int, progress: Progress = silent) -> Measur
             float(loss[0]),
             n,
             f"How much worse (nats a token) the model predicts the text at the {n} strongest examples"
-            " without the"
-            " unit; below zero it predicts better.",
+            " without the unit; below zero it predicts better.",
             (against(float(loss[0]), loss[1:].tolist(), "random units, equal size"),),
         ),
         Number(
@@ -280,8 +276,8 @@ def _pictures(rows: _Rows, ratios: list[float]) -> tuple[Picture, ...]:
                 Series("random units, moved as far", sizes, tuple(middle.tolist()), "control"),
             ),
             f"Each of the {len(sizes)} examples: how far the unit was moved and what that did, beside the"
-            " median of"
-            " random units moved as far. Points above theirs mean that this unit is read more than others.",
+            " median of random units moved as far. Points above theirs mean that this unit is read more"
+            " than others.",
         ),
         Picture(
             "strips",
@@ -292,9 +288,8 @@ def _pictures(rows: _Rows, ratios: list[float]) -> tuple[Picture, ...]:
                 Series("this unit", (ratios[0],), ()),
                 Series("random units", tuple(ratios[1:]), (), "control"),
             ),
-            f"The first number of this unit among those of {len(ratios) - 1} random units of the site,"
-            " each at its"
-            " own strongest examples. 1 is what a unit of the site does on average.",
+            f"The first number of this unit among those of {len(ratios) - 1} random units of the site, each"
+            " at its own strongest examples. 1 is what a unit of the site does on average.",
             log=True,
         ),
     )

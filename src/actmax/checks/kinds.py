@@ -4,9 +4,8 @@
 2. k-means for k = 2 … 6 (never more than there are distinct vectors); the *silhouette* of each.
 3. The same for 19 sets drawn from one Gaussian with the vectors' mean and covariance: what one cloud without
    kinds gives.
-4. If the best silhouette exceeds those of all 19 (chance at most 5 %), the number of kinds is the k that
-   has it;
-   otherwise it is one.
+4. If the best silhouette exceeds those of all 19 (chance at most 5 %), the number of kinds is the k that has
+   it; otherwise it is one.
 """
 
 from __future__ import annotations

@@ -1,12 +1,10 @@
 """Do found texts look, to the unit, like the corpus text that drives it?
 
 1. The *typical context* is the mean residual vector, at the unit's input, of the 48 strongest corpus
-   examples; all
-   vectors are taken around the mean of all positions.
+   examples; all vectors are taken around the mean of all positions.
 2. The likeness of a position is the cosine of its vector with that.
 3. A text's *resemblance* is the rank of the likeness of its strongest position among all corpus positions:
-   the
-   share that is less alike. 1: more like the examples than any position; 0.5: chance.
+   the share that is less alike. 1: more like the examples than any position; 0.5: chance.
 """
 
 from __future__ import annotations
@@ -88,9 +86,8 @@ def agreement_numbers(
                 "Does the best text look like the examples?",
                 alike[0],
                 n,
-                f"Share of {n} corpus positions whose context is less like the strongest"
-                " examples than"
-                " the best text's strongest position is: 1 is the most alike.",
+                f"Share of {n} corpus positions whose context is less like the strongest examples than the"
+                " best text's strongest position is: 1 is the most alike.",
                 (Control("chance", 0.5, n),),
                 "cosine",
             )

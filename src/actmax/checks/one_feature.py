@@ -3,11 +3,9 @@
 1. The strongest positions: at most 48, two of a window, and (beyond the first 12) at least half of the way
    from the unit's mean to its maximum. Their vectors are the residual stream at the unit's input.
 2. The number of kinds by :mod:`actmax.checks.kinds`.
-3. *Compactness*: ``1 - within / total``, the mean squared distance of the vectors to the centre of their
-   kind over
-   that of random positions to theirs. 1: every example of a kind has the same context; 0: no more alike than
-   any
-   text. This is the statistic that is compared with random units, treated in the same way.
+3. *Compactness*: ``1 - within / total``, the mean squared distance of the vectors to the centre of their kind
+   over that of random positions to theirs. 1: every example of a kind has the same context; 0: no more alike
+   than any text. This is the statistic that is compared with random units, treated in the same way.
 4. *Distinct tokens*: ``exp`` of the entropy of the tokens at those positions.
 """
 
@@ -50,9 +48,8 @@ def one_feature(sample: Sample, seed: int) -> Measure:
             "How alike the contexts are",
             mine,
             n,
-            f"1 − the spread of the {n} strongest examples within their kinds, over that of any text: 1"
-            " is the same"
-            " context each time, 0 no more alike than any text.",
+            f"1 − the spread of the {n} strongest examples within their kinds, over that of any text: 1 is"
+            " the same context each time, 0 no more alike than any text.",
             (against(mine, compact),),
             "cosine",
         ),
@@ -62,8 +59,7 @@ def one_feature(sample: Sample, seed: int) -> Measure:
             float(found.n),
             n,
             f"Clusters among the {n} strongest examples; more than one only where the best division"
-            " (silhouette"
-            f" {found.silhouette:.2f}) beats all 19 draws from one cloud ({found.chance:.2f}).",
+            f" (silhouette {found.silhouette:.2f}) beats all 19 draws from one cloud ({found.chance:.2f}).",
             (against(-float(found.n), [-count for count in counts]),),
             "count",
         ),

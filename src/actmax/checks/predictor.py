@@ -4,13 +4,11 @@ Additive and fitted step by step, each effect a shrunken mean of what the effect
 
 1. *Token*: ``Σ residual / (count + 2)`` for each token.
 2. *Token before*: the same for the token at the position before.
-3. *Context words*: for each token, the shrunken mean (``count + 20``) of the residual where it is among
-   the eight
-   positions before; a position's effect is the mean over its context.
+3. *Context words*: for each token, the shrunken mean (``count + 20``) of the residual where it is among the
+   eight positions before; a position's effect is the mean over its context.
 
 Fitted on half of the documents, judged on the other half by the area under the ROC curve (AUC) for telling
-the 5 %
-strongest positions from the rest: 0.5 is chance, 1 is certain. Many units are fitted at once.
+the 5 % strongest positions from the rest: 0.5 is chance, 1 is certain. Many units are fitted at once.
 """
 
 from __future__ import annotations
@@ -79,8 +77,7 @@ def detect(sample: Sample, seed: int) -> Detection:
 
 
 def auc(scores: Float[np.ndarray, " n"], target: Bool[np.ndarray, " n"]) -> float:
-    """The chance that a position to be detected scores higher than another; 0.5 where there is no such"
-    " pair."""
+    """The chance that a position to be detected scores higher than another; 0.5 where there is no pair."""
     positive, negative = int(target.sum()), int((~target).sum())
     if not positive or not negative:
         return 0.5

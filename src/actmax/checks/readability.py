@@ -1,13 +1,10 @@
 """Can a human read it? Measured, not felt.
 
-1. *Detection*: whether a simple predictor (:mod:`actmax.checks.predictor`), fitted on half of the
-   documents, finds
-   the strongest positions of the other half. The statistic is its AUC; random units of the site are predicted
-   in
-   the same way.
+1. *Detection*: whether a simple predictor (:mod:`actmax.checks.predictor`), fitted on half of the documents,
+   finds the strongest positions of the other half. The statistic is its AUC; random units of the site are
+   predicted in the same way.
 2. *Cross-entropy* of the best text found, in nats a token under the model itself, against stretches of the
-   corpus
-   of the same length.
+   corpus of the same length.
 3. *Dictionary words*: the share of the text's words that the corpus has at least twice.
 4. *Rank*: how many positions of the corpus reach what the text gives at its strongest position.
 """
@@ -78,9 +75,8 @@ def readability(sample: Sample, texts: Sequence[FoundText], seed: int) -> Measur
             mine,
             found.held_out,
             f"AUC of a simple predictor (token, token before, context words; fitted on {found.fitted}"
-            " positions) for"
-            f" the {100 * TOP:.0f} % strongest of {found.held_out} held-out positions: 0.5 is chance, 1"
-            " is certain.",
+            f" positions) for the {100 * TOP:.0f} % strongest of {found.held_out} held-out positions: 0.5 is"
+            " chance, 1 is certain.",
             (against(mine, others),),
             "cosine",
         ),
@@ -89,8 +85,8 @@ def readability(sample: Sample, texts: Sequence[FoundText], seed: int) -> Measur
             "From the token alone",
             token,
             found.held_out,
-            f"The same AUC where the predictor knows only the token at the position ({found.held_out}"
-            " held out).",
+            f"The same AUC where the predictor knows only the token at the position ({found.held_out} held"
+            " out).",
             (against(token, others_token),),
             "cosine",
         ),
@@ -108,9 +104,8 @@ def readability(sample: Sample, texts: Sequence[FoundText], seed: int) -> Measur
         groups=_groups(sample, judged),
         facts={"detection_auc": mine, "token_auc": token},
         words=(
-            f"A simple predictor finds its strongest positions in unseen text with AUC {mine:.2f}, from"
-            " the token"
-            f" alone with {token:.2f}."
+            f"A simple predictor finds its strongest positions in unseen text with AUC {mine:.2f}, from the"
+            f" token alone with {token:.2f}."
         ),
     )
 
@@ -159,9 +154,8 @@ def _of_text(sample: Sample, best: Judged, seed: int) -> list[Number]:
             "Cross-entropy of the best text",
             best.cross_entropy,
             n,
-            f"Nats a token of the best text found ({best.source}, {n} tokens) under the model; less is"
-            " more like"
-            f" language. {100 * higher:.0f} % of stretches of the corpus are as unlikely.",
+            f"Nats a token of the best text found ({best.source}, {n} tokens) under the model; less is more"
+            f" like language. {100 * higher:.0f} % of stretches of the corpus are as unlikely.",
             (Control(f"{len(snippets)} stretches of the corpus (median)", _median(snippets), len(snippets)),),
         ),
         Number(
@@ -169,8 +163,8 @@ def _of_text(sample: Sample, best: Judged, seed: int) -> list[Number]:
             "Dictionary words",
             best.words,
             len(_WORD.findall(best.text)),
-            f"Share of the {len(_WORD.findall(best.text))} words of that text that the corpus has at"
-            " least twice.",
+            f"Share of the {len(_WORD.findall(best.text))} words of that text that the corpus has at least"
+            " twice.",
             (Control(f"{len(words)} stretches of the corpus (median)", _median(words), len(words)),),
             "percent",
         ),
@@ -180,8 +174,7 @@ def _of_text(sample: Sample, best: Judged, seed: int) -> list[Number]:
             best.reached,
             sample.n,
             f"Share of {sample.n} corpus positions at which the unit is at least as active as at the"
-            " strongest"
-            f" position of that text ({best.activation:.3g}).",
+            f" strongest position of that text ({best.activation:.3g}).",
             (),
             "percent",
         ),
@@ -232,8 +225,7 @@ def _scatter(found: Detection) -> Picture:
             ),
         ),
         f"{len(some)} of {found.held_out} positions of documents that the predictor has not seen, the"
-        " strongest"
-        " among them. A rising cloud means that the unit can be told from the words.",
+        " strongest among them. A rising cloud means that the unit can be told from the words.",
     )
 
 

@@ -117,8 +117,8 @@ def _last(model: Model, acts: dict[str, Tensor], states: tuple[Tensor, ...], lim
         "last hidden state",
         pairs,
         limit,
-        "hidden_states[-1] = final norm of the last block's output;"
-        f" the output itself is up to {apart:.3g} away from it",
+        f"hidden_states[-1] = final norm of the last block's output; the output itself is up to {apart:.3g}"
+        " away from it",
     )
 
 

@@ -94,8 +94,8 @@ def numbers(
         ),
         "cosine_of_change": (
             "Cosine of the changes",
-            f"The same by position for what the search added to its start ({len(found.pairs)} pairs): do runs"
-            " move the same way?",
+            f"The same by position for what the search added to its start ({len(found.pairs)} pairs): do"
+            " runs move the same way?",
             len(found.pairs),
             "cosine",
         ),

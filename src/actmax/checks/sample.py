@@ -81,9 +81,8 @@ def input_site(model: Model, site: Site) -> Site:
     """The residual stream from which a unit is computed.
 
     Before the MLP for the MLP's units, before the block for all else in a block (for ``hook_resid_pre``:
-    before
-    the block that wrote it), after the last block for the final norm and the logits, and the embedding itself
-    where nothing comes before.
+    before the block that wrote it), after the last block for the final norm and the logits, and the embedding
+    itself where nothing comes before.
     """
     if site.name == EMBED:
         return site

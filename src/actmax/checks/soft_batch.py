@@ -1,7 +1,7 @@
 """Soft ascent for many units of one site in one batch.
 
-Rows do not depend on one another (:mod:`actmax.search.methods.soft_ascent`), so each row may have a unit
-of its own: the optima of a unit and of the units that it is compared with cost one run.
+Rows do not depend on one another (:mod:`actmax.search.methods.soft_ascent`), so each row may have a unit of
+its own: the optima of a unit and of the units that it is compared with cost one run.
 """
 
 from __future__ import annotations

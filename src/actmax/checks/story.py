@@ -1,5 +1,5 @@
-"""Three sentences that the numbers of an investigation allow; the rules are in"
-" ``report/methods/investigate.md``."""
+"""Three sentences that the numbers of an investigation allow; the rules are in
+``report/methods/investigate.md``."""
 
 from __future__ import annotations
 
@@ -51,8 +51,7 @@ def _seen(facts: Facts) -> str:
         told = "a simple predictor does not find its strongest positions in unseen text"
     return (
         f"In real text, {facts.unit} is strongest in {kinds}, most often at “{facts.top_token}”"
-        f" ({100 * facts.top_share:.0f} % of the strongest examples), and {told}"
-        f" (AUC {facts.auc:.2f})."
+        f" ({100 * facts.top_share:.0f} % of the strongest examples), and {told} (AUC {facts.auc:.2f})."
     )
 
 
@@ -60,8 +59,8 @@ def _done(facts: Facts) -> str:
     ratio = "" if facts.soft_ratio is None else f", {_times(facts.soft_ratio)} the corpus maximum"
     at_best = f"{facts.peak:.3g} at their strongest position"
     shows = (
-        f"{at_best}, less than its strongest examples in the corpus ({facts.strong:.3g}): the optimum"
-        " does not show what text does"
+        f"{at_best}, less than its strongest examples in the corpus ({facts.strong:.3g}): the optimum does"
+        " not show what text does"
         if facts.peak < facts.strong
         else f"{at_best}, as much as its strongest examples in the corpus ({facts.strong:.3g})"
     )
@@ -89,8 +88,8 @@ def _concluded(facts: Facts, checks: Sequence[Check]) -> str:
         parts.append("it does not stand out among units of its site")
     if survive:
         parts.append(
-            f"shuffled weights give as much for {_listed(survive)}, so those numbers say nothing of what"
-            " was learned"
+            f"shuffled weights give as much for {_listed(survive)}, so those numbers say nothing of what was"
+            " learned"
         )
     said = "; ".join(parts) or "nothing was checked"
     return f"What may be concluded: {said}."

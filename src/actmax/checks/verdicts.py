@@ -1,8 +1,7 @@
 """From measurements to words: every rule by which a check is answered, in one place.
 
 *Standing*, the same for all checks. ``p`` is the rank p-value of the check's statistic among random units of
-the
-site; ``p_shuffled`` that among units (the unit itself and random ones) of a copy with shuffled weights.
+the site; ``p_shuffled`` that among units (the unit itself and random ones) of a copy with shuffled weights.
 
 1. ``survives shuffling``: ``p_shuffled > 0.05``. Shuffled weights give as much, so it says nothing about the
    learned unit.
@@ -10,19 +9,16 @@ site; ``p_shuffled`` that among units (the unit itself and random ones) of a cop
    here.
 3. ``stands out``: beyond both. Only this is called *meaningful*. A unit drawn at random from its site reaches
    ``p <= 0.05`` in at most 5 % of cases, whatever the model, because its rank among other random units is
-   uniform;
-   the second condition can only lower that.
+   uniform; the second condition can only lower that.
 
 *Answers*:
 
 - one feature: more than one kind of context: ``K kinds of context``; one kind and standing out: ``one kind of
   context``; else ``no clear kind``.
 - importance: no effect above 1e-7 nats anywhere: ``nothing reads it``; standing out: ``important``; else ``no
-more
-  than other units``.
+  more than other units``.
 - continuity: the largest step of 32 is at least half of the range: ``it jumps``; the nearest tokens keep less
-than
-  half of the optimum's gain: ``the optimum is no text``; else ``continuous``.
+  than half of the optimum's gain: ``the optimum is no text``; else ``continuous``.
 - readability: AUC at least 0.8 from the token alone: ``readable from the token``; at least 0.8 with context:
   ``readable from context``; at least 0.65: ``partly readable``; else ``not readable``.
 """
@@ -40,8 +36,7 @@ UNREAD, CLIFF, KEPT, READABLE, PARTLY = 1e-7, 0.5, 0.5, 0.8, 0.65
 
 
 def judge(measure: Measure, shuffled: Measure | None = None) -> Check:
-    """The check of a measurement, with the same measured on a copy with shuffled weights where that was"
-    " done."""
+    """The check of a measurement, and of the same on a copy with shuffled weights where that was made."""
     p = rank_p(measure.statistic, measure.others)
     p_shuffled = (
         None if shuffled is None else rank_p(measure.statistic, (shuffled.statistic, *shuffled.others))

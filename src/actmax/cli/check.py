@@ -66,7 +66,7 @@ def check(
     \b
     Examples:
       actmax check hidden_states.4:90 --out runs/checked
-      actmax check blocks.8.mlp.hook_post:2022 --text "the best text so far" --no-shuffled
+      actmax check blocks.8.mlp.hook_post:1022 --text "the best text so far" --no-shuffled
     """
     from actmax.inputs.bos import bos_policy
 

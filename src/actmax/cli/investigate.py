@@ -58,7 +58,7 @@ def investigate(
     \b
     Examples:
       actmax investigate hidden_states.4:90 --out runs/story
-      actmax investigate blocks.8.mlp.hook_post:2022 --method none --no-shuffled
+      actmax investigate blocks.8.mlp.hook_post:1022 --method none --no-shuffled
     """
     from actmax.inputs.bos import bos_policy
 

@@ -93,7 +93,7 @@ def observe(
     \b
     Examples:
       actmax observe hidden_states.4:90
-      actmax observe blocks.8.mlp.hook_post:2022 --corpus my-texts/ --max-tokens 0 --out runs/seen
+      actmax observe blocks.8.mlp.hook_post:1022 --corpus my-texts/ --max-tokens 0 --out runs/seen
       cat book.txt | actmax observe hidden_states.4:90 --corpus -
     """
     from actmax.inputs.bos import bos_policy

@@ -53,7 +53,8 @@ def reproduce(
     \b
     Examples:
       actmax reproduce hidden_states.4:90
-      actmax reproduce blocks.8.mlp.hook_post:2022 --runs 20 --out runs/again
+      actmax reproduce blocks.8.mlp.hook_post:1022 --runs 20 --out runs/again
+      actmax reproduce hidden_states.4:90 --method text --runs 4
     """
     if out is not None:
         from actmax.results.store import prepare_out

@@ -67,8 +67,8 @@ def notices(checks: Sequence[Check], *, shuffled: bool, complete: bool) -> list[
     survive = [check.assumption.lower() for check in checks if check.standing == "survives shuffling"]
     if survive:
         found.append(
-            f"A copy of the model with shuffled weights gives as much for: {', '.join(survive)}."
-            " Those numbers say nothing about the learned unit."
+            f"A copy of the model with shuffled weights gives as much for: {', '.join(survive)}. Those"
+            " numbers say nothing about the learned unit."
         )
     if not shuffled and complete:
         found.append(

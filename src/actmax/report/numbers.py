@@ -38,10 +38,15 @@ def cosine(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as a whole percentage, or with one digit below 10 %: ``46 %``, ``0.3 %``."""
+    """A share as a whole percentage, or with one digit below 10 %: ``46 %``, ``0.3 %``.
+
+    What is not all is never called 100 %: ``99.8 %``, and ``99.9 %`` at most.
+    """
     if not math.isfinite(share):
         return NONE
     hundredth = 100 * share
+    if 99.5 <= abs(hundredth) < 100:
+        return f"{math.copysign(math.floor(abs(hundredth) * 10) / 10, share):.1f} %".replace("-", "−")
     text = f"{hundredth:.0f} %" if abs(hundredth) >= 10 else f"{hundredth:.1f} %"
     return text.replace("-", "−")
 

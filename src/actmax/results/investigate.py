@@ -45,8 +45,7 @@ class Text:
     ratio: float | None
     """Over the corpus maximum; None where that is not above zero."""
     resemblance: float
-    """Rank of its likeness to the strongest corpus examples among all positions: 1 the most alike, 0.5"
-    " chance."""
+    """Rank of its likeness to the strongest examples among all positions: 1 the most alike, 0.5 chance."""
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ class Probed:
 
 @dataclass(frozen=True)
 class Context:
-    """What context, the leading space and the blocks do to a group's vectors: means over its tokens."""
+    """What context, the leading space and the blocks do to a group's vectors: medians over its tokens."""
 
     group: str
     samples: int
