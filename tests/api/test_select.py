@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
+import jsonschema
 import pytest
 
 import actmax
 from actmax.errors import ActmaxError
 from actmax.models.load import load
 from actmax.models.model import Model
+from actmax.results.plain import json_text
+from actmax.results.schema import schema_of
 from actmax.selectivity.groups import word_group
 
 pytestmark = pytest.mark.real
@@ -32,6 +37,8 @@ def test_nouns_and_verbs_are_told_apart_by_a_few_neurons_at_least(model: Model) 
     assert result.probe is not None
     assert result.probe.accuracy > 0.85 > result.probe.majority
     assert set(result.covariates) == {"length", "frequency"}
+    check = jsonschema.Draft202012Validator(schema_of("select"))
+    assert not list(check.iter_errors(json.loads(json_text(result.to_json()))))
 
 
 def test_halves_of_one_list_differ_in_nothing(model: Model) -> None:

@@ -16,6 +16,7 @@ from tests.cli.command import environment, is_one_sentence, mistake
 from tests.tiny import tiny_net, tiny_tokenizer
 
 from actmax.cli.main import main
+from actmax.cli.select_text import bars
 from actmax.models.load import load
 from actmax.models.read import read as read_model
 from actmax.models.sites import resolve
@@ -58,6 +59,7 @@ def test_a_table_for_people(model: str, texts: str, capsys: pytest.CaptureFixtur
     assert "units (" in said.out
     assert "blocks." in said.out
     assert "words:cat,dog: 96 of 96 samples from 12 documents" in said.out
+    assert "mlp.hook_pre, blocks 0 to 2" in said.out
 
 
 def test_a_folder_with_everything(
@@ -311,3 +313,7 @@ def test_a_real_ctrl_c_exits_130(model: str, texts: str, cache: str, tmp_path: P
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr
     assert is_one_sentence(stderr), stderr
+
+
+def test_bars_say_shares_and_never_more() -> None:
+    assert bars([0.0, 0.5, 1.0, 2.0, -1.0, float("nan")]) == "▁▅██▁·"

@@ -102,4 +102,10 @@ def test_number(value: float | None, shown: str) -> None:
 def test_other_numbers() -> None:
     assert [cosine(0.0934), cosine(-0.2)] == ["0.09", "−0.20"]
     assert [percent(0.456), percent(0.003), percent(-0.17)] == ["46 %", "0.3 %", "−17 %"]
+    assert [percent(0.994), percent(0.998), percent(0.99999), percent(1.0)] == [
+        "99 %",
+        "99.8 %",
+        "99.9 %",
+        "100 %",
+    ], "what is not all is not 100 %"
     assert [seconds(s) for s in (0.84, 42, 185, 7800)] == ["0.8 s", "42 s", "3 min 05 s", "2 h 10 min"]

@@ -99,7 +99,8 @@ def test_a_window_holds_what_stands_around_the_target(before: int, after: int) -
         assert tokens.bounds[document] <= begin
         assert begin + len(sample.ids) <= tokens.bounds[document + 1]
         text = tokens.texts[document]
-        assert sample.before.rstrip(" ") + " " * (target(sample)[0] == " ") + sample.text in text
+        assert sample.before + sample.text + sample.after in text
+        assert sample.text == sample.word
 
 
 def test_words_that_never_occur_are_named() -> None:

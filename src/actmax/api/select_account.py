@@ -173,6 +173,9 @@ def _unit(out: Outcome, rank: int, u: int) -> UnitSelectivity:
         d_high=float(c.effect.high[u]),
         auc=float(c.ranks.auc[u]),
         slope=float(c.logistic.slope[u]),
+        p_slope=float(c.logistic.p[u]),
+        p_logistic=float(c.logistic.p_ratio[u]),
+        fit=Status(int(c.logistic.status[u])).name.lower().replace("_", "-"),
         accuracy=float(c.logistic.accuracy[u]),
         separable=int(c.logistic.status[u]) == Status.SEPARABLE,
         statistic_found=float("nan") if held is None else float(held.concordance.effect_fit[u]),
@@ -254,7 +257,8 @@ def _held(out: Outcome) -> HeldOut | None:
 def _even(places: np.ndarray, statistic: PerUnit, most: int) -> np.ndarray:
     """At most ``most`` of the units, evenly by rank, so that the extremes and the shape are kept."""
     ranked = places[np.argsort(statistic[places], kind="stable")]
-    return ranked[np.unique(np.linspace(0, len(ranked) - 1, min(most, len(ranked))).round().astype(int))]
+    at = np.unique(np.linspace(0, len(ranked) - 1, min(most, len(ranked))).round().astype(int))
+    return np.asarray(ranked[at])
 
 
 def _chance(out: Outcome, settings: Settings) -> Chance | None:
@@ -322,8 +326,12 @@ def _tensors(out: Outcome) -> dict[str, Tensor]:
         "d_low": c.effect.low,
         "d_high": c.effect.high,
         "auc": c.ranks.auc,
+        "p_t": c.ttest.p,
+        "p_mann_whitney": c.ranks.p,
         "slope": c.logistic.slope,
+        "p_slope": c.logistic.p,
         "p_logistic": c.logistic.p_ratio,
+        "status": c.logistic.status,
         "accuracy": c.logistic.accuracy,
         "r": out.confounds.group.r,
     }

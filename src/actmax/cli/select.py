@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,13 +23,6 @@ from actmax.cli.options import (
 )
 from actmax.errors import ActmaxError, Interrupted
 from actmax.fetch.progress import Progress, silent
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from actmax.results.select import SelectResult
-
-_LINES = 15
 
 
 def select(
@@ -205,6 +197,8 @@ def select(
     if json:
         emit_json(result.to_json())
     else:
+        from actmax.cli.select_text import show
+
         show(result, console(json=json, quiet=quiet), folder)
     if not result.complete:
         kept = f"is in {str(folder)!r}" if folder is not None else "is shown; give --out to keep it"
@@ -289,53 +283,3 @@ def _bar(*, quiet: bool) -> Iterator[Progress]:
             bar.update(task, description=stage, completed=done, total=total)
 
         yield tell
-
-
-def show(result: SelectResult, screen: Console, folder: Path | None) -> None:
-    """The result for a terminal; control characters are shown, never sent."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    from actmax.report.numbers import count, number, percent, seconds
-    from actmax.report.select import conclusion
-    from actmax.report.tokens import legible
-
-    for group in (result.a, result.b):
-        left = f", {count(group.sinks)} sinks left out" if group.sinks else ""
-        screen.print(
-            escape(
-                f"{legible(group.name)}: {count(group.samples)} of {count(group.total)} samples from"
-                f" {count(group.documents)} documents{left}"
-            )
-        )
-    for note in result.notes:
-        screen.print(escape(legible(note)), style="yellow")
-    screen.print()
-    screen.print(escape(legible(conclusion(result))))
-    screen.print()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("unit", no_wrap=True)
-    for head in ("d", "AUC", "p, corrected", "accuracy held out", "r with group", "r, partial"):
-        table.add_column(head, justify="right", no_wrap=True)
-    for unit in result.units[:_LINES]:
-        table.add_row(
-            escape(unit.unit),
-            number(unit.d),
-            number(unit.auc),
-            number(unit.p_corrected),
-            percent(unit.accuracy_held),
-            number(unit.r),
-            number(unit.r_partial),
-        )
-    screen.print(table)
-    screen.print(
-        f"\nread {count(result.cost.tokens)} tokens in {seconds(result.cost.read_seconds)}, compared in"
-        f" {seconds(result.cost.statistics_seconds)}",
-        style="dim",
-    )
-    if result.corpus is not None and result.corpus.attribution:
-        screen.print(escape(legible(result.corpus.attribution) + "."), style="dim")
-    if folder is not None:
-        screen.print(
-            escape(f"Written to {folder}: report.html, result.json, manifest.json, statistics.safetensors.")
-        )

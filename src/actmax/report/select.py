@@ -14,7 +14,7 @@ from markupsafe import Markup
 from actmax.report.heat import heat
 from actmax.report.numbers import NONE, count, number, percent, seconds
 from actmax.report.page import MOST_BYTES, Column, Stat, pairs, render
-from actmax.report.select_plots import context, correlates, profile, scatter
+from actmax.report.select_plots import context, corrected, correlates, profile, scatter
 from actmax.report.tokens import legible
 from actmax.results.plain import to_plain
 from actmax.results.select import SelectResult
@@ -83,12 +83,13 @@ def conclusion(result: SelectResult) -> str:
     said = (
         f"{count(result.significant)} of {count(result.n_units)} units ({percent(share)}) tell"
         f" {result.a.name} from {result.b.name} at a level of"
-        f" {float(result.settings.get('alpha', 0.05)):g}, corrected for testing them all."
+        f" {float(result.settings.get('alpha', 0.05)):g} ({corrected(result)}; {count(result.a.samples)} and"
+        f" {count(result.b.samples)} samples)."
     )
     held = result.held_out
     if held is not None and held.found:
         where = OTHER[held.kind]
-        said += f" Of those found on one set, {percent(held.concordance)} hold on {where}."
+        said += f" Of {count(held.found)} found on one set, {percent(held.concordance)} hold on {where}."
     if result.units and result.units[0].significant:
         best = result.units[0]
         said += f" The strongest is {best.unit} (d {number(best.d)}"
@@ -134,7 +135,7 @@ def _stats(result: SelectResult) -> list[Stat]:
     share = result.significant / result.n_units if result.n_units else 0.0
     by_chance = result.chance
     control = "" if by_chance is None else f"; shuffled labels give {percent(by_chance.significant)}"
-    found.append(Stat("Significant", percent(share), f"of {count(result.n_units)} units, corrected{control}"))
+    found.append(Stat("Significant", percent(share), f"of {count(result.n_units)} units{control}"))
     held = result.held_out
     if held is not None:
         found.append(
@@ -158,7 +159,8 @@ def _stats(result: SelectResult) -> list[Stat]:
             Stat(
                 "Units together",
                 percent(result.probe.accuracy),
-                "accuracy of a sparse probe on unseen documents; the best single unit"
+                "accuracy of a sparse probe on unseen documents, over all"
+                f" {count(result.a.samples + result.b.samples)} samples; the best single unit"
                 f" {percent(result.probe.single_accuracy)}",
             )
         )

@@ -40,13 +40,49 @@ def kinds(layers: Sequence[Layer]) -> Mapping[str, list[Layer]]:
     return found
 
 
+def corrected(result: SelectResult) -> str:
+    """How the p-values of these units were corrected, in words."""
+    how = {"bh": "Benjamini-Hochberg", "bonferroni": "Bonferroni"}.get(
+        result.settings.get("correction", "bh")
+    )
+    if how is None:
+        return "without a correction for testing many"
+    return f"{how} {'within each site' if result.settings.get('scope') == 'site' else 'over all units'}"
+
+
 def profile(result: SelectResult) -> Plot | None:
     """Share of significant units and accuracy on held-out text, by depth."""
     groups = kinds(result.layers)
     if not groups:
         return None
-    drawing = figure(WIDE, 300)
-    left, right = axes(drawing, 1, 2)
+    widest = max(result.layers, key=lambda layer: layer.share)
+    sharpest = max(result.layers, key=lambda layer: np.nan_to_num(layer.accuracy))
+    alt = (
+        f"Share of significant units by block, at most {percent(widest.share)} in {widest.site}; accuracy of"
+        f" the best unit on held-out text, at most {percent(sharpest.accuracy)} in {sharpest.site}."
+    )
+    beside, below = figure(WIDE, 300), figure(HALF, 560)
+    _profile(result, groups, *axes(beside, 1, 2))
+    _profile(result, groups, *axes(below, 2, 1))
+    held = 0 if result.held_out is None else result.held_out.samples_held
+    accuracy = (
+        f" Accuracy: how often one unit's threshold, fitted on one half, is right on the {count(held)}"
+        f" samples of the other: the best unit of each block (at most {percent(sharpest.accuracy)}, in"
+        f" {sharpest.site}), and (dashed) the mean of the units found; the horizontal line is always naming"
+        " the larger group."
+    )
+    return Plot(
+        "By depth",
+        svg(beside, "profile", alt),
+        f"Significant: the share of units that differ, {corrected(result)}; it is largest in {widest.site}"
+        f" ({percent(widest.share)}), and the dashed line is what shuffled labels give before correction."
+        f"{accuracy if held else ''}",
+        wide=True,
+        narrow=svg(below, "profile-narrow", alt),
+    )
+
+
+def _profile(result: SelectResult, groups: Mapping[str, list[Layer]], left: Axes, right: Axes) -> None:
     for (kind, layers), colour in zip(groups.items(), PALETTE * 9, strict=False):
         at = [layer.layer for layer in layers]
         _line(left, at, [layer.share for layer in layers], colour, kind)
@@ -68,22 +104,6 @@ def profile(result: SelectResult) -> Plot | None:
         axis.set_xlabel("block")
     if len(groups) > 1:
         left.legend(frameon=False, labelcolor=INK, fontsize=11)
-    widest = max(result.layers, key=lambda layer: layer.share)
-    sharpest = max(result.layers, key=lambda layer: np.nan_to_num(layer.accuracy))
-    alt = (
-        f"Share of significant units by block, at most {percent(widest.share)} in {widest.site}; accuracy of"
-        f" the best unit on held-out text, at most {percent(sharpest.accuracy)} in {sharpest.site}."
-    )
-    return Plot(
-        "By depth",
-        svg(drawing, "profile", alt),
-        f"Left: the share of units that differ, corrected for all tests; it is largest in {widest.site}"
-        f" ({percent(widest.share)}), and the dashed line is what shuffled labels give before correction."
-        f" Right: how often one unit's threshold, fitted on one half, is right on the other: the best unit of"
-        f" each block, and (dashed) the mean of the units found; the horizontal line is"
-        " always naming the larger group.",
-        wide=True,
-    )
 
 
 def scatter(result: SelectResult) -> Plot | None:
@@ -159,8 +179,8 @@ def correlates(result: SelectResult) -> Plot | None:
     return Plot(
         "What else units follow",
         svg(drawing, "correlates", alt + "."),
-        f"Units of {kind} against what the targets also differ in; dashed with the others held"
-        f" constant.{stays}",
+        f"Units of {kind} against what the {count(result.a.samples + result.b.samples)} targets also differ"
+        f" in; dashed with the others held constant.{stays}",
     )
 
 
@@ -184,11 +204,12 @@ def context(result: SelectResult) -> list[Plot]:
     for drawn in (axis, path):
         drawn.set_xlabel("blocks passed")
         drawn.xaxis.set_major_locator(MaxNLocator(integer=True))
-        drawn.set_ylim(0, None)
-        drawn.legend(frameon=False, labelcolor=INK, fontsize=10.5)
+        drawn.set_ylim(0, drawn.get_ylim()[1] * 1.45)  # the legend's room
+        drawn.legend(frameon=False, labelcolor=INK, fontsize=10.5, loc="upper left")
     axis.set_title("distance over the norm alone", loc="left", color=MUTED)
     path.set_title("distance in the residual stream", loc="left", color=MUTED)
     first = result.context[0]
+    of = " and ".join(f"{count(one.samples)} samples of {one.group}" for one in result.context)
     return [
         Plot(
             "How much of a token is its context",
@@ -199,7 +220,8 @@ def context(result: SelectResult) -> list[Plot]:
             ),
             "The residual stream at the targets, in context against the same token alone after BOS, relative"
             f" to its norm alone; dashed, the token alone against itself with the other leading space."
-            f" {_peak(first)} Position is part of the difference: alone, a token stands at position 1.",
+            f" Medians over {of}. {_peak(first)} Position is part of the difference: alone, a token stands at"
+            " position 1.",
         ),
         Plot(
             "How far the blocks carry it",
@@ -208,8 +230,8 @@ def context(result: SelectResult) -> list[Plot]:
                 "path",
                 f"Length of the targets' way through the blocks: {number(first.path[-1])} for {first.group}.",
             ),
-            f"The length of the way from the embedding through the blocks, and dashed the straight distance."
-            f" For {first.group} the way is {number(first.path[-1])} long and ends"
+            f"The length of the way from the embedding through the blocks, and dashed the straight distance,"
+            f" medians over {of}. For {first.group} the way is {number(first.path[-1])} long and ends"
             f" {number(first.straight[-1])} away.",
         ),
     ]

@@ -47,7 +47,7 @@ class SelectResult:
     n_units: int
     """Units that were compared."""
     significant: int
-    """Of them, corrected for all."""
+    """Of them, by the test and the correction that were asked for."""
     units: tuple[UnitSelectivity, ...]
     """The most selective, best first."""
     layers: tuple[Layer, ...]

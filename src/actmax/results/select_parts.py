@@ -62,6 +62,13 @@ class UnitSelectivity:
     """The chance that a sample of a is higher than one of b."""
     slope: float
     """Of the logistic regression of the group on the activation; None in JSON where it is infinite."""
+    p_slope: float
+    """Wald's test of the slope; None in JSON where there is no fit (see ``fit``)."""
+    p_logistic: float
+    """The likelihood-ratio test, which a separable unit has too."""
+    fit: str
+    """``ok``; ``separable`` or ``quasi-separable`` (up to ties): the slope is infinite; ``constant``: there is
+    nothing to fit; ``unconverged``: the numbers are approximate."""
     accuracy: float
     """Of the unit's threshold on the samples that it was fitted to."""
     separable: bool

@@ -65,18 +65,18 @@ def context_effect(
         ActmaxError: as :func:`actmax.selectivity.extract.extract`.
         KeyboardInterrupt: stopped before all was read.
     """
-    alone = [_alone(sample) for sample in samples]
-    other = [_respaced(model, sample) for sample in samples]
-    read = [_read(model, which, bos, take, progress) for which in (samples, alone, other)]
+    apart = [alone(sample) for sample in samples]
+    other = [respaced(model, sample) for sample in samples]
+    read = [_read(model, which, bos, take, progress) for which in (samples, apart, other)]
     sinks = np.any([sinks for _, sinks in read], axis=0)
-    inside, apart, respaced = (np.where(sinks[:, None], np.nan, vectors) for vectors, _ in read)
+    inside, isolated, unspaced = (np.where(sinks[:, None], np.nan, vectors) for vectors, _ in read)
     return ContextEffect(
-        _distance(inside, apart),
-        _cosine(inside, apart),
-        _distance(respaced, apart),
-        _cosine(respaced, apart),
+        _distance(inside, isolated),
+        _cosine(inside, isolated),
+        _distance(unspaced, isolated),
+        _cosine(unspaced, isolated),
         path_length(inside),
-        path_length(apart),
+        path_length(isolated),
         np.linalg.norm(inside - inside[:1], axis=-1),
     )
 
@@ -97,13 +97,13 @@ def _read(
     return vectors, acts.sinks
 
 
-def _alone(sample: Sample) -> Sample:
-    """The same tokens with nothing around them."""
+def alone(sample: Sample) -> Sample:
+    """The target's tokens with nothing around them."""
     ids = sample.ids[sample.start : sample.stop]
     return replace(sample, ids=ids, start=0, stop=len(ids), before="", after="")
 
 
-def _respaced(model: Model, sample: Sample) -> Sample:
+def respaced(model: Model, sample: Sample) -> Sample:
     """The target alone, without its leading space where it had one, and with one where it had none."""
     written = str(model.tokenizer.decode(list(sample.ids[sample.start : sample.stop])))
     text = written.lstrip(" ") if written.startswith(" ") else f" {written}"

@@ -204,11 +204,14 @@ def in_context(tokens: Tokens, match: Match, before: int, after: int) -> Sample:
     text = tokens.texts[document]
     shown = min(last, match.stop + max(after, _SHOWN_AFTER))
     left, right = int(tokens.starts[match.start]), int(tokens.ends[match.stop - 1])
+    target = text[left:right]
+    left += len(target) - len(target.lstrip())  # a token holds the space in front of its word
+    right -= len(target) - len(target.rstrip())
     return Sample(
         tuple(int(i) for i in tokens.ids[begin:end]),
         match.start - begin,
         match.stop - begin,
-        text[left:right].strip(),
+        text[left:right],
         match.word,
         f"{tokens.name} {document}",
         where=match.start,

@@ -227,7 +227,8 @@ def analyse(
     out.statistics_seconds = time.perf_counter() - started
     if settings.context:
         for number, group in enumerate(groups):
-            chosen = [k for k in rows if read.labels[k] == (number == 0)][:CONTEXT_SAMPLES]
+            mine = rows[read.labels[rows] == (number == 0)]  # evenly, for they stand in the corpus's order
+            chosen = mine[np.linspace(0, len(mine) - 1, min(len(mine), CONTEXT_SAMPLES)).round().astype(int)]
             effect = out.attempt(
                 lambda chosen=chosen: context_effect(  # type: ignore[misc]
                     model,
