@@ -29,10 +29,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         source = Source(model.tokenizer, run.corpus(model), before=window, most=run.size(200, 30))
         samples = group.samples(source, np.random.default_rng(run.seed)).samples
         effect = context_effect(model, samples, bos=bos)
-        distances[window] = np.nanmean(effect.context_distance, axis=1)
+        distances[window] = np.nanmedian(effect.context_distance, axis=1)
     assert effect is not None
-    space = np.nanmean(effect.space_distance, axis=1)
-    path, straight = np.nanmean(effect.path, axis=1), np.nanmean(effect.straight, axis=1)
+    space = np.nanmedian(effect.space_distance, axis=1)
+    path, straight = np.nanmedian(effect.path, axis=1), np.nanmedian(effect.straight, axis=1)
 
     figure, (left, right) = axes(2)
     for window, colour in ((4, ORANGE), (32, BLUE)):
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     return run.finish(
         figure,
         [
-            f"{len(samples)} occurrences of nouns: at the embedding context changes nothing ({distances[32][0]:.2f}).",
+            f"{len(samples)} occurrences of nouns (medians): at the embedding context changes nothing ({distances[32][0]:.2f}).",
             f"After {half} block{'s' * (half > 1)} more than half of the norm has changed; it is largest at depth {int(distances[32].argmax())} ({distances[32].max():.2f}).",
             f"Four tokens of context already do {distances[4][1:].mean() / distances[32][1:].mean():.0%} of what 32 do.",
             f"The missing leading space matters most at the embedding ({space[0]:.2f}) and {space[-1]:.2f} at the end.",
