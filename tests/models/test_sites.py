@@ -170,6 +170,32 @@ def test_bad_units(unit: str, said: str) -> None:
     assert str(raised.value).endswith(".")
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "hidden_states.1:{}",
+        "hidden_states.{}:1",
+        "blocks.{}.hook_mlp_out:1",
+        "blocks.1.attn.hook_q.{}:1",
+        "blocks.1.attn.hook_q.1:{}",
+        "blocks.1.mlp.hook_pre:-{}",
+        "unembed.hook_logits:{}",
+        "hidden_states.1:x{}",
+        "nowhere{}:1",
+    ],
+)
+def test_more_digits_than_python_converts_are_a_short_sentence(unit: str) -> None:
+    with pytest.raises(ActmaxError) as caught:
+        resolve(tiny_model(), unit.format("9" * 5000))
+    assert len(str(caught.value)) < 500
+    assert "…" in str(caught.value)
+
+
+def test_zeros_in_front_change_nothing() -> None:
+    assert resolve(tiny_model(), f"hidden_states.01:{'0' * 5000}7").index == 7
+    assert resolve(tiny_model(), "hidden_states.1:-0").index == 0
+
+
 def test_a_site_that_the_architecture_lacks() -> None:
     phi = tiny_model("phi")
     with pytest.raises(ActmaxError, match=r"nearest are blocks\.1\.hook_resid_p"):

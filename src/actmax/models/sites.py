@@ -26,6 +26,7 @@ EMBED, FINAL, LOGITS = "hook_embed", "ln_final.hook_normalized", "unembed.hook_l
 HEADED = ("attn.hook_q", "attn.hook_k", "attn.hook_v", "attn.hook_z")
 _BLOCK = re.compile(r"blocks\.(-?\d+)\.(.+)")
 _ALIAS = re.compile(r"hidden_states\.(-?\d+)")
+_DIGITS, _SHOWN = 18, 120
 
 
 @dataclass(frozen=True)
@@ -155,10 +156,10 @@ def resolve_site(model: Model, name: str) -> Site:
         ActmaxError: unknown name, a block that the model does not have, or a negative index.
     """
     if alias := _ALIAS.fullmatch(name):
-        return _hidden_state(model, int(alias[1]), name)
+        return _hidden_state(model, _whole(alias[1]), name)
     if block := _BLOCK.fullmatch(name):
-        layer, kind = int(block[1]), block[2]
-        _in_range(layer, model.n_blocks, f"block of {name!r}", model)
+        layer, kind = _whole(block[1]), block[2]
+        _in_range(layer, model.n_blocks, f"block of {_short(name)}", model)
         kinds = [kind for kind, place in _block_taps(model).items() if place is not None]
         if kind in kinds:
             return Site(f"blocks.{layer}.{kind}", layer)
@@ -169,7 +170,7 @@ def resolve_site(model: Model, name: str) -> Site:
         if name in (EMBED, FINAL, LOGITS) and name in known:
             return Site(name)
     raise ActmaxError(
-        f"The model {model.name} has no site {name!r}; the nearest are {nearest(name, known)}. "
+        f"The model {model.name} has no site {_short(name)}; the nearest are {nearest(name, known)}. "
         "`actmax sites` lists them all."
     )
 
@@ -195,24 +196,36 @@ def resolve(model: Model, unit: str) -> Unit:
     if site.name == LOGITS and not re.fullmatch(r"-?\d+", index):
         return Unit(site, _token(model, index.strip("\"'")), unit)
     if not re.fullmatch(r"-?\d+", index):
-        raise ActmaxError(f"The index {index!r} of {unit!r} is not a whole number.")
+        raise ActmaxError(f"The index {_short(index)} of {_short(unit)} is not a whole number.")
     if head is None:
-        _in_range(int(index), width(model, site), f"index of {unit!r}", model)
-        return Unit(site, int(index), unit)
+        _in_range(_whole(index), width(model, site), f"index of {_short(unit)}", model)
+        return Unit(site, _whole(index), unit)
     size = d_head(model)
-    _in_range(int(head), heads(model, site.kind), f"head of {unit!r}", model)
-    _in_range(int(index), size, f"index of {unit!r}", model)
-    return Unit(site, int(head) * size + int(index), unit)
+    _in_range(_whole(head), heads(model, site.kind), f"head of {_short(unit)}", model)
+    _in_range(_whole(index), size, f"index of {_short(unit)}", model)
+    return Unit(site, _whole(head) * size + _whole(index), unit)
 
 
 def _hidden_state(model: Model, i: int, name: str) -> Site:
     n = model.n_blocks
-    _in_range(i, n + 1, f"hidden state of {name!r}", model)
+    _in_range(i, n + 1, f"hidden state of {_short(name)}", model)
     if i == 0:
         return Site("blocks.0.hook_resid_pre", 0)
     if i == n and has_final_norm(model):
         return Site(FINAL)
     return Site(f"blocks.{i - 1}.hook_resid_post", i - 1)
+
+
+def _whole(digits: str) -> int:
+    """A whole number, of which more digits than Python converts are only known to be too many."""
+    sign, size = digits.startswith("-"), digits.lstrip("-").lstrip("0")
+    value = int(size or "0") if len(size) <= _DIGITS else 10**_DIGITS
+    return -value if sign else value
+
+
+def _short(name: str) -> str:
+    """A name in quotes; the middle of one that nobody would read is left out."""
+    return repr(name if len(name) <= _SHOWN else f"{name[: _SHOWN // 2]}…{name[-_SHOWN // 2 :]}")
 
 
 def _in_range(value: int, bound: int, what: str, model: Model) -> None:
