@@ -106,6 +106,35 @@ def test_listing_and_verifying(
     assert "The cached 'tiny' is damaged; delete" in capsys.readouterr().err
 
 
+def test_corpora_their_tokens_and_scales_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.tiny import tiny_tokenizer
+
+    from actmax.cli.main import main
+    from actmax.observe.corpus import open_corpus
+
+    monkeypatch.setenv("ACTMAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no-hub"))
+    (tmp_path / "book.txt").write_text("the cat sat on the mat")
+    open_corpus(str(tmp_path / "book.txt"), tiny_tokenizer())
+    (tmp_path / "cache" / "scales").mkdir()
+    (tmp_path / "cache" / "scales" / "x.json").write_text("{}")
+    (tmp_path / "cache" / "corpora" / "left-over").mkdir()
+    assert main(["models", "--json", "--verify"]) == 0
+    listing = json.loads(capsys.readouterr().out)
+    kinds = {item["kind"]: item for item in listing["items"]}
+    assert set(kinds) == {"corpus", "tokens", "scales"}
+    assert kinds["corpus"]["name"] == kinds["tokens"]["name"]
+    for kind in ("corpus", "tokens"):
+        folder = Path(kinds[kind]["path"])
+        assert kinds[kind]["bytes"] == sum(path.stat().st_size for path in folder.iterdir())
+        assert (folder / "ids").exists() == (kind == "tokens")
+    assert set(listing["not_fetched"]) >= {WIKIPEDIA_EXCERPT.name}
+    assert main(["models"]) == 0
+    assert "corpus" in capsys.readouterr().out
+
+
 def test_two_names_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert "give one of them" in mistake(capsys, "models", "fetch", "gpt2", "--model", "opt")
 

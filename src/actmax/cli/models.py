@@ -46,7 +46,8 @@ def models(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """List what is cached, with sizes and hashes; or fetch a model or corpus.
+    """List what is cached (models, files, corpora and their tokens), with sizes and hashes; or fetch a model
+    or corpus.
 
     Fetching verifies what comes, converts it where needed, and does nothing where it is cached already.
     With --model, only that name is listed or fetched.
@@ -87,7 +88,8 @@ def _list(model: str | None, out: Path | None, *, verify: bool, json: bool, quie
         }
         for item in items
     ]
-    fetchable = [name for name in ASSETS if name not in {item.name for item in items}]
+    fetched = {item.name for item in items if item.kind in ("model", "file")}
+    fetchable = [name for name in ASSETS if name not in fetched]
     listing = {
         "schema": "actmax.models/1",
         "cache": str(cache_dir()),
@@ -156,7 +158,7 @@ def _fetch(name: str | None, dtype: str, out: Path | None, *, json: bool, quiet:
             "path": str(item.path),
         }
         for item in cached_items()
-        if item.name == wanted
+        if item.name == wanted and item.kind in ("model", "file", "hub")
     ]
     listing = {"schema": "actmax.models/1", "fetched": wanted, "items": rows}
     write_result(out, listing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +12,13 @@ from actmax.fetch.assets import ASSETS
 from actmax.fetch.cache import bytes_under, cache_dir, sha256_of
 from actmax.models.gguf_file import manifest_of
 
-Kind = Literal["model", "file", "hub"]
+Kind = Literal["model", "file", "corpus", "tokens", "scales", "hub"]
+
+_CORPORA: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("tokens", re.compile(r"(.+)-[0-9a-f]{16}-tokens-[0-9a-f]{16}-v\d+")),
+    ("corpus", re.compile(r"(.+)-[0-9a-f]{16}")),
+)
+"""How the folders of corpora are called."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +26,12 @@ class Item:
     """One thing in a cache."""
 
     kind: Kind
-    """A converted model; a fetched file; a model in the hub's own cache."""
+    """A converted model; a fetched file; a corpus's text; its tokens by one tokenizer; measured scales (what
+    runs on a corpus remember of its activations); a model in the hub's own cache."""
     name: str
     bytes: int
     sha256: str | None
-    """Of the weights (model) or the file; None for the hub, which keeps its own."""
+    """Of the weights (model) or the file; None for the hub, which keeps its own, and for what is made again."""
     revision: str | None
     """Commit, for hub models."""
     path: Path
@@ -42,7 +50,7 @@ class Item:
 
 def cached_items() -> list[Item]:
     """Everything usable in actmax's cache, then the models in the hub's cache."""
-    return [*_models(), *_files(), *_hub()]
+    return [*_models(), *_files(), *_corpora(), *_scales(), *_hub()]
 
 
 def _models() -> list[Item]:
@@ -63,6 +71,22 @@ def _files() -> list[Item]:
         for asset in ASSETS.values()
         if is_fetched(asset)
     ]
+
+
+def _corpora() -> list[Item]:
+    items = []
+    for folder in sorted((cache_dir() / "corpora").glob("[!.]*")):
+        for kind, shape in _CORPORA:
+            if (found := shape.fullmatch(folder.name)) and (folder / "manifest.json").is_file():
+                items.append(Item(kind, found[1], bytes_under(folder), None, None, folder))
+                break
+    return items
+
+
+def _scales() -> list[Item]:
+    folder = cache_dir() / "scales"
+    held = any(folder.glob("*.json"))
+    return [Item("scales", "scales", bytes_under(folder), None, None, folder)] if held else []
 
 
 def _hub() -> list[Item]:
