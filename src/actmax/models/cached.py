@@ -31,7 +31,7 @@ class Item:
     name: str
     bytes: int
     sha256: str | None
-    """Of the weights (model) or the file; None for the hub, which keeps its own, and for what is made again."""
+    """Of the weights (model) or the file; None for the hub, which keeps its own, and for what can be made."""
     revision: str | None
     """Commit, for hub models."""
     path: Path
