@@ -18,6 +18,7 @@ from actmax.version import __version__
 
 if TYPE_CHECKING:
     from actmax.api.check import check
+    from actmax.api.compare import compare
     from actmax.api.investigate import investigate
     from actmax.api.maximize import maximize
     from actmax.api.reproduce import reproduce
@@ -28,14 +29,17 @@ if TYPE_CHECKING:
     from actmax.models.sites import list_sites, resolve
     from actmax.observe.result import ObserveResult
     from actmax.observe.run import observe
+    from actmax.results.compare import CompareResult
     from actmax.results.maximize import MaximizeResult
     from actmax.results.select import SelectResult
 
 _EXPORTS = {
     "ActmaxError": "actmax.errors",
+    "CompareResult": "actmax.results.compare",
     "MaximizeResult": "actmax.results.maximize",
     "ObserveResult": "actmax.observe.result",
     "check": "actmax.api.check",
+    "compare": "actmax.api.compare",
     "investigate": "actmax.api.investigate",
     "list_sites": "actmax.models.sites",
     "load": "actmax.models.load",
@@ -52,11 +56,13 @@ _EXPORTS = {
 
 __all__ = [
     "ActmaxError",
+    "CompareResult",
     "MaximizeResult",
     "ObserveResult",
     "SelectResult",
     "__version__",
     "check",
+    "compare",
     "investigate",
     "list_sites",
     "load",
@@ -69,6 +75,7 @@ __all__ = [
     "wrap",
 ]
 
+use_renderer("actmax.compare/1", "actmax.report.compare")
 use_renderer("actmax.maximize/1", "actmax.report.maximize")
 use_renderer("actmax.observe/1", "actmax.report.observe")
 use_renderer("actmax.select/1", "actmax.report.select")

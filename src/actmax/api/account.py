@@ -28,7 +28,7 @@ from actmax.objectives.objective import Objective
 from actmax.objectives.units import Positions, site_profile
 from actmax.results import maximize as stored
 from actmax.results.maximize import MaximizeResult
-from actmax.results.run import Best, Cost, Isolation, NearToken, RandomTokens, Run, Trajectory
+from actmax.results.run import Best, CorpusMaximum, Cost, Isolation, NearToken, RandomTokens, Run, Trajectory
 from actmax.search.method import Problem
 from actmax.search.run import Outcome
 
@@ -51,6 +51,8 @@ class Asked:
     objective: Objective
     prefix: Prefix | None
     problem: Problem
+    corpus: CorpusMaximum | None = None
+    """What the optimum is measured against, where it is known."""
 
     def result(self, outcome: Outcome) -> MaximizeResult:
         """The whole result."""
@@ -83,7 +85,7 @@ class Asked:
             method="soft-ascent",
             seed=self.seed,
             positions=self.positions,
-            settings=vars(self.settings) | {"length": optimum.shape[1]},
+            settings=self.settings.plain() | {"length": optimum.shape[1]},
             objective=str(self.objective),
             runs=runs,
             best=Best(best, final[best], runs[best].text),
@@ -92,12 +94,14 @@ class Asked:
                 self.model,
                 seed=self.seed,
                 bos=f"{self.settings.bos}: {'none' if self.prefix is None else 'in front of the vectors'}",
+                corpus_sha256=None if self.corpus is None else self.corpus.sha256,
             ),
             complete=complete,
             minimize=self.minimize,
             neighbors=self.problem.neighbors,
             random_tokens=random,
             isolation=self._isolation(profile),
+            corpus_maximum=self.corpus,
             tensors=self._tensors(best, optimum, profile),
         )
 

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from actmax.fetch.progress import Progress, silent
-from actmax.inputs.bos import BosPolicy, bos_id
+from actmax.inputs.bos import BosPolicy
 from actmax.models.model import Model
 from actmax.models.residual import residual_at
 from actmax.models.sites import Unit
-from actmax.observe.corpus import open_corpus
-from actmax.observe.reading import positions, read_units
-from actmax.observe.windows import windows_of
+from actmax.observe.corpus import DEFAULT_CORPUS
+from actmax.observe.reading import Readings, positions, read_units
+from actmax.observe.scale import quick_windows, scale_of
 from actmax.results.run import CorpusMaximum
 from actmax.search.goal import Sinks
 from actmax.search.text_method import Row
-
-CORPUS, TOKENS = "wikipedia-excerpt", 51_200
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,10 @@ def corpus_starts(
     n: int,
     minimize: bool = False,
     bos: BosPolicy = "auto",
+    corpus: str = DEFAULT_CORPUS,
     progress: Progress = silent,
 ) -> CorpusStarts:
-    """Read the default corpus for one unit.
+    """Read some of a corpus for one unit.
 
     Args:
         model: what is run, to the unit's depth.
@@ -52,16 +51,35 @@ def corpus_starts(
         n: starts at most.
         minimize: look for the smallest activations.
         bos: how windows begin.
+        corpus: name or path.
         progress: told of fetching and reading.
+
+    Raises:
+        ActmaxError: the corpus cannot be read.
+        KeyboardInterrupt: stopped before all was read.
     """
-    tokens = open_corpus(CORPUS, model.tokenizer, max_tokens=TOKENS, progress=progress)
-    windows = windows_of(tokens, bos=bos_id(model.tokenizer, bos), max_tokens=TOKENS)
-    readings = read_units(model, [unit], windows)
+    windows = quick_windows(model, corpus, bos=bos, progress=progress)
+    readings = read_units(model, [unit], windows, progress=progress)
+    if not readings.complete:
+        raise KeyboardInterrupt
+    return starts_of(readings, length=length, n=n, minimize=minimize)
+
+
+def starts_of(readings: Readings, *, length: int, n: int, minimize: bool = False) -> CorpusStarts:
+    """The same from a reading that there is already, for the first of its units.
+
+    Args:
+        readings: of whole windows.
+        length: tokens that each start holds.
+        n: starts at most.
+        minimize: look for the smallest activations.
+    """
+    windows, unit = readings.windows, readings.units[0]
     _, document, valid = positions(windows, readings.n_windows)
     kept = valid & ~readings.sinks(0, valid)
     sign = -1.0 if minimize else 1.0
     values = np.where(kept, sign * readings.values[0], -np.inf)
-    first = 1 if bos_id(model.tokenizer, bos) is not None else 0
+    first = 0 if windows.bos is None else 1
     rows: list[Row] = []
     seen: set[int] = set()
     for row in np.argsort(-values.max(axis=1), kind="stable"):
@@ -72,9 +90,9 @@ def corpus_starts(
             rows.append(tuple(ids[-length:]))
         if len(rows) == n:
             break
-    residual = residual_at(model, unit.site)
+    residual = residual_at(readings.model, unit.site)
     sinks = None
     if residual is not None:
         sinks = Sinks(residual, float(np.median(readings.norms[readings.depths.index(residual)][valid])))
-    extreme = CorpusMaximum(float(sign * values.max()), windows.n_tokens, CORPUS, windows.sha256)
+    extreme = scale_of(readings).extreme(minimize=minimize)
     return CorpusStarts(tuple(rows), extreme, sinks)

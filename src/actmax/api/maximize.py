@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
+from actmax.api.corpus_starts import CorpusStarts
+from actmax.api.methods import token_method
 from actmax.api.soft import maximize_soft
 from actmax.api.soft_settings import SoftSettings
-from actmax.api.text import maximize_text
+from actmax.api.text import Reading, maximize_text
 from actmax.api.text_settings import TextSettings
 from actmax.errors import ActmaxError, nearest
 from actmax.fetch.progress import Progress, silent
@@ -19,11 +21,7 @@ from actmax.objectives.objective import Objective
 from actmax.objectives.units import Positions, activation
 from actmax.results.maximize import MaximizeResult
 from actmax.search.method import Step
-from actmax.search.registry import text_methods
 from actmax.search.text_scorer import TextScorer
-
-SOFT = ("soft-ascent", "soft")
-"""Names of the one method over free vectors; all others search real tokens."""
 
 
 def maximize(
@@ -31,10 +29,11 @@ def maximize(
     unit: str | Unit,
     *,
     method: str = "soft-ascent",
-    positions: Positions | None = None,
+    positions: Reading | None = None,
     minimize: bool = False,
     seed: int = 0,
     also: Sequence[tuple[float, str]] = (),
+    known: CorpusStarts | None = None,
     on_step: Callable[[Progressed], None] | None = None,
     progress: Progress = silent,
     **settings: Any,
@@ -48,12 +47,14 @@ def maximize(
             ``random``, ``exhaustive``, ``coordinate``, ``hotflip``, ``gcg``, ``epo``, ``pez``, ``gumbel``,
             ``beam``.
         positions: how the activation is reduced over positions: ``mean`` (default of ``soft-ascent``),
-            ``last`` (default of the token methods) or ``max``.
+            ``last`` (default of the token methods) or ``max``; token methods also take the number of one
+            position after the prefix, or ``each``: one search a position.
         minimize: seek the lowest activation instead.
         seed: everything random is drawn from it.
         also: further units with weights, added to the objective: ``[(-0.5, "hidden_states.4:91")]``.
+        known: what a reading of a corpus gave (token methods), so that it is not read again.
         on_step: told of every step, for progress.
-        progress: told of reading the corpus (token methods).
+        progress: told of reading the corpus.
         settings: of the method, as in :class:`actmax.api.soft_settings.SoftSettings` (``restarts``,
             ``length``, ``steps``, …) or :class:`actmax.api.text_settings.TextSettings` (``budget``,
             ``max_cross_entropy``, ``prefix``, …).
@@ -61,40 +62,31 @@ def maximize(
     Raises:
         ActmaxError: an unknown unit or method, or a setting out of range; the sentence names the mend.
     """
-    soft = method in SOFT
-    if not soft:
-        known = [*SOFT, "text", *text_methods()]
-        if method not in known:
-            raise ActmaxError(f"There is no method {method!r}; the nearest are {nearest(method, known)}.")
-    kind = SoftSettings if soft else TextSettings
-    names = [field.name for field in fields(kind)]
-    for name in settings:
-        if name not in names:
-            raise ActmaxError(
-                f"The method {method} has no setting {name!r}; the nearest are {nearest(name, names)}."
-            )
+    made = settings_of(method, settings)
     target = resolve(model, unit) if isinstance(unit, str) else unit
-    if soft:
-        where: Positions = positions or "mean"
+    if isinstance(made, SoftSettings):
+        where = reduction_of(positions)
         return maximize_soft(
             model,
             target,
-            settings=SoftSettings(**settings),
+            settings=made,
             positions=where,
             minimize=minimize,
             seed=seed,
             also=weighted_units(model, also, where),
             on_step=None if on_step is None else lambda step: on_step(_soft(step)),
+            progress=progress,
         )
     return maximize_text(
         model,
         target,
         method,
-        settings=TextSettings(**settings),
-        positions=_reading(positions),
+        settings=made,
+        positions=reading_of(positions),
         minimize=minimize,
         seed=seed,
         also=tuple(also),
+        known=known,
         on_step=None if on_step is None else lambda restart, step, scorer: on_step(_text(scorer)),
         progress=progress,
     )
@@ -119,11 +111,51 @@ def _text(scorer: TextScorer) -> Progressed:
     return Progressed(done, done + (scorer.left or 0), math.nan if best is None else best.activation)
 
 
-def _reading(positions: Positions | None) -> Positions:
+def settings_of(method: str, settings: Mapping[str, Any]) -> SoftSettings | TextSettings:
+    """The settings of a method, checked.
+
+    Raises:
+        ActmaxError: it has no setting of that name, or one is out of range.
+    """
+    kind = SoftSettings if token_method(method) is None else TextSettings
+    names = [field.name for field in fields(kind)]
+    for name in settings:
+        if name not in names:
+            raise ActmaxError(
+                f"The method {method} has no setting {name!r}; the nearest are {nearest(name, names)}."
+            )
+    return kind(**settings)
+
+
+def reduction_of(positions: Reading | None) -> Positions:
+    """For free vectors: ``mean`` by default.
+
+    Raises:
+        ActmaxError: it is a way that only token methods read in.
+    """
+    if positions == "each" or isinstance(positions, int):
+        raise ActmaxError(
+            f"Free vectors are read as {', '.join(get_args(Positions))}, not {positions!r}; "
+            "use a token method."
+        )
+    return positions or "mean"
+
+
+def reading_of(positions: Reading | None) -> Reading:
+    """For token methods: ``last`` by default; a number may come as text.
+
+    Raises:
+        ActmaxError: it is no way to read positions.
+    """
     if positions is None:
         return "last"
-    if positions not in get_args(Positions):
-        raise ActmaxError(f"Positions are read as {', '.join(get_args(Positions))}, not {positions!r}.")
+    if isinstance(positions, str) and positions.isdecimal():
+        return int(positions)
+    known = (*get_args(Positions), "each")
+    if positions not in known and not isinstance(positions, int):
+        raise ActmaxError(
+            f"Positions are read as {', '.join(known)} or one position's number, not {positions!r}."
+        )
     return positions
 
 

@@ -12,7 +12,9 @@ import torch
 
 from actmax.api.account import Asked, account
 from actmax.api.soft_settings import SoftSettings
+from actmax.api.yardstick import corpus_maximum
 from actmax.errors import ActmaxError
+from actmax.fetch.progress import Progress, silent
 from actmax.inputs.bos import BosPolicy, bos_id
 from actmax.inputs.soft import random_start, text_start
 from actmax.models.model import Model
@@ -40,6 +42,7 @@ def maximize_soft(
     seed: int = 0,
     also: Objective | None = None,
     on_step: Callable[[Step], None] | None = None,
+    progress: Progress = silent,
 ) -> MaximizeResult:
     """Gradient ascent on input vectors, with the truth about the tokens nearest to them.
 
@@ -52,9 +55,10 @@ def maximize_soft(
         seed: of the random starts and of the random control.
         also: a further objective, added to the unit's.
         on_step: told of every step.
+        progress: told of reading the corpus, where one is asked for.
 
     Raises:
-        ActmaxError: a setting is out of range, or no restart gives finite values.
+        ActmaxError: a setting is out of range, the corpus cannot be read, or no restart gives finite values.
     """
     objective = _objective(model, unit, settings, positions, minimize, also)
     method = SoftAscent(settings.steps, settings.lr, settings.shell)
@@ -67,9 +71,12 @@ def maximize_soft(
         start = text_start(model, settings.init_text, restarts, seed)
         _check_length(model, start.shape[1], prefix)
     problem = Problem(unit, positions, start, _neighbors(model, unit))
+    corpus = corpus_maximum(
+        model, unit, minimize=minimize, corpus=settings.corpus, atlas=settings.atlas, progress=progress
+    )
     scorer = Scorer(model, objective, watch=[unit.site], prefix=prefix)
     outcome = run(method, scorer, problem, on_step)
-    asked = Asked(model, unit, settings, positions, minimize, seed, objective, prefix, problem)
+    asked = Asked(model, unit, settings, positions, minimize, seed, objective, prefix, problem, corpus)
     return account(asked, outcome)
 
 

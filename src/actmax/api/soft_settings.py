@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from actmax.decode.nearest import Metric, check_metric
 from actmax.errors import ActmaxError
@@ -31,6 +33,10 @@ class SoftSettings:
     """How nearest tokens are found."""
     bos: BosPolicy = "auto"
     """``always`` puts BOS in front of the vectors; the classic protocol, and ``auto``, has none."""
+    corpus: str | None = None
+    """Real text, by name or path, to measure the unit in; None takes what an earlier run has measured."""
+    atlas: Path | None = None
+    """Folder of an atlas that says how large the unit gets in its corpus."""
 
     def __post_init__(self) -> None:
         for name, value in (("length", self.length), ("number of restarts", self.restarts)):
@@ -41,3 +47,7 @@ class SoftSettings:
                 raise ActmaxError(f"The weight {name} is {weight}; give a number from 0.")
         check_metric(self.metric)
         bos_policy(self.bos)
+
+    def plain(self) -> dict[str, Any]:
+        """What a result records."""
+        return {name: value for name, value in vars(self).items() if name not in ("corpus", "atlas")}

@@ -9,6 +9,9 @@ from typing import Any
 
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy, bos_policy
+from actmax.observe.corpus import DEFAULT_CORPUS
+
+_ELSEWHERE = ("options", "resume", "atlas")
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class TextSettings:
     """Solutions that differ in content."""
     starts: int = 16
     """Corpus windows to start from, for methods that use them; 0 reads no corpus."""
+    corpus: str = DEFAULT_CORPUS
+    """Real text, by name or path: where starts come from, and what results are measured against."""
+    atlas: Path | None = None
+    """Folder of an atlas that says how large the unit gets in its corpus."""
     resume: Path | None = None
     """Folder of the journal that a stopped search goes on from."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -52,3 +59,7 @@ class TextSettings:
             raise ActmaxError(f"The number of restarts is {self.restarts}; give a whole number from 1.")
         if self.starts < 0:
             raise ActmaxError(f"The number of starts is {self.starts}; give a whole number from 0.")
+
+    def plain(self) -> dict[str, Any]:
+        """What a result records; the method's hyperparameters are beside it."""
+        return {name: value for name, value in vars(self).items() if name not in _ELSEWHERE}

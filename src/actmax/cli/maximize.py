@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from actmax.cli.journals import clear, journaled
 from actmax.cli.options import (
     DeviceOption,
     DtypeOption,
@@ -61,8 +61,9 @@ def maximize(
     positions: Annotated[
         str | None,
         typer.Option(
-            metavar="mean|last|max",
-            help="Where the unit is read: mean, for token methods last.",
+            metavar="mean|last|max|each|N",
+            help="Where the unit is read: mean, for token methods last. Token methods also read one position"
+            " N after the prefix, or each: one search a position, equal shares of the budget.",
             show_default=False,
         ),
     ] = None,
@@ -98,6 +99,10 @@ def maximize(
     max_cross_entropy: Annotated[
         float | None, _text_option("X", "only text of at most so many nats per token.")
     ] = None,
+    fluency: Annotated[
+        float | None, _text_option("X", "activation that one nat per token costs (0).")
+    ] = None,
+    shortest: Annotated[int | None, _text_option("N", "fewest tokens (as many as --length).")] = None,
     prefix: Annotated[str | None, _text_option("TEXT", "what stands before the searched tokens.")] = None,
     suffix: Annotated[str | None, _text_option("TEXT", "what stands after them.")] = None,
     chat: Annotated[
@@ -113,6 +118,19 @@ def maximize(
     samples: Annotated[int | None, _text_option("N", "solutions that differ in content (1).")] = None,
     resume: Annotated[
         Path | None, _text_option("DIR", "go on with the search that --out DIR was stopped in.")
+    ] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Real text to measure the unit in, and for token methods to start from"
+            " (wikipedia-excerpt; soft-ascent reads none unless told).",
+            show_default=False,
+        ),
+    ] = None,
+    atlas: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Take the corpus maximum from this atlas.", show_default=False),
     ] = None,
     bos: Annotated[
         str,
@@ -134,8 +152,14 @@ def maximize(
       actmax maximize hidden_states.4:90 --restarts 10 --out runs/demo
       actmax maximize blocks.8.mlp.hook_post:1022 --positions last --minimize
       actmax maximize blocks.8.mlp.hook_post:1022 --method text --out runs/text
-      actmax maximize blocks.2.mlp.hook_post:7 --method gcg --method beam --budget 512
+      actmax maximize blocks.2.mlp.hook_post:7 --method gcg --method beam --out runs/two
     """
+    from actmax.api.compare import distinct
+    from actmax.api.methods import own_name
+
+    names = distinct(method) if len(method) > 1 else [own_name(method[0])]
+    if resume is not None and out is not None and out != resume:
+        raise ActmaxError("--resume and --out name two folders; give one of them.")
     out = resume if out is None else out
     if out is not None:
         from actmax.results.store import prepare_out
@@ -155,131 +179,137 @@ def maximize(
         "metric": nearest,
         "budget": budget,
         "max_cross_entropy": max_cross_entropy,
+        "fluency": fluency,
+        "shortest": shortest,
         "prefix": prefix,
         "suffix": suffix,
         "chat": chat or None,
         "reachable": False if unreachable else None,
         "include_sinks": include_sinks or None,
         "samples": samples,
+        "corpus": corpus,
+        "atlas": atlas,
         "bos": bos,
     }
-    settings = {name: value for name, value in given.items() if value is not None}
-    found: list[MaximizeResult] = []
-    for name in method:
-        folder = out if out is None or len(method) == 1 else out / name
-        result = _search(
-            opened,
-            unit,
-            name,
-            folder,
-            resume is not None,
-            quiet,
-            positions=positions,
-            minimize=minimize,
-            seed=seed,
-            also=weights,
-            **settings,
-        )
-        found.append(result)
-        if folder is not None:
-            result.save(folder)
-        if not json:
-            _tell(result, quiet)
-            if folder is not None:
-                console(json=json, quiet=quiet).print(f"\nReport: {folder / 'report.html'}", markup=False)
-        if not result.complete:
-            break
-    if json:
-        plain = [result.to_json() for result in found]
-        emit_json(plain[0] if len(method) == 1 else {"schema": "actmax.compare/1", "results": plain})
-    elif len(method) > 1:
-        _compare(found, quiet)
-    if not found[-1].complete:
-        where = f"; what was done is in {out}" if out is not None else "; give --out DIR to keep what is done"
-        last = found[-1].runs[-1].trajectory.step
-        raise Interrupted(f"Interrupted after {last[-1] if last else 0} steps{where}.")
+    asked: dict[str, Any] = {
+        "positions": _reading(positions),
+        "minimize": minimize,
+        "seed": seed,
+        "also": weights,
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    place = _Place(out, resume, json, quiet)
+    if len(names) == 1:
+        _one(opened, unit, names[0], asked, place)
+    else:
+        _several(opened, unit, names, asked, place)
 
 
-def _search(
-    opened: Model,
-    unit: str,
-    method: str,
-    folder: Path | None,
-    resuming: bool,
-    quiet: bool,
-    **settings: Any,
-) -> MaximizeResult:
-    """One method; a token method keeps a journal in the output folder while it runs."""
+@dataclass(frozen=True)
+class _Place:
+    """Where results and words go."""
+
+    out: Path | None
+    resume: Path | None
+    json: bool
+    quiet: bool
+
+    def say_report(self, folder: Path) -> None:
+        screen = console(json=self.json, quiet=self.quiet)
+        screen.print(f"\nReport: {folder / 'report.html'}", markup=False)
+
+    def stopped(self, done: int, unit: str, *, token: bool) -> Interrupted:
+        where = f"what was done is in {self.out}" if self.out is not None else "give --out DIR to keep it"
+        more = f", and --resume {self.out} goes on" if token and self.out is not None else ""
+        return Interrupted(f"Interrupted after {done} {unit}; {where}{more}.")
+
+
+def _one(opened: Model, unit: str, method: str, asked: dict[str, Any], place: _Place) -> None:
+    """One method."""
     import actmax
-    from actmax.api.maximize import SOFT
-    from actmax.search.journal import NAME
+    from actmax.api.methods import token_method
+    from actmax.cli.maximize_show import tell
 
-    journal = None if folder is None or method in SOFT else folder / NAME
-    if resuming and journal is None:
-        raise ActmaxError("Only token methods can be resumed; run soft-ascent again, it takes seconds.")
-    if journal is not None:
-        if resuming and not journal.exists():
-            raise ActmaxError(f"There is no search to resume in {str(folder)!r}; leave --resume out.")
-        if not resuming:
-            journal.unlink(missing_ok=True)
-        settings["resume"] = folder
-    with _begun(journal), progress_bar(quiet=quiet) as progress, step_bar(quiet=quiet) as show:
+    token = token_method(method) is not None
+    if place.resume is not None and not token:
+        raise ActmaxError(f"Only token methods can be resumed; run {method} again, it takes seconds.")
+    folders = [place.out] if token and place.out is not None else []
+    journal: dict[str, Any] = {"resume": place.out} if folders else {}
+    with (
+        journaled(folders, resume=place.resume),
+        progress_bar(quiet=place.quiet) as progress,
+        step_bar(quiet=place.quiet) as show,
+    ):
         result = actmax.maximize(
             opened,
             unit,
             method=method,
             progress=progress,
             on_step=lambda at: show(at.index, at.total, f"activation {at.activation:.4g}"),
-            **settings,
+            **journal,
+            **asked,
         )
-    if journal is not None and result.complete:
-        journal.unlink(missing_ok=True)
-    return result
+    if place.out is not None:
+        result.save(place.out)
+    if result.complete:
+        clear(folders)
+    if place.json:
+        emit_json(result.to_json())
+    else:
+        tell(result, quiet=place.quiet)
+    if place.out is not None:
+        place.say_report(place.out)
+    if not result.complete:
+        steps = result.runs[-1].trajectory.step
+        done = result.cost.sequences_scored if token else steps[-1] if steps else 0
+        raise place.stopped(done, "sequences" if token else "steps", token=token)
 
 
-@contextlib.contextmanager
-def _begun(journal: Path | None) -> Iterator[None]:
-    """The journal's folder, which goes again where a mistake ends the search before it begins."""
-    if journal is None:
-        yield
-        return
-    fresh, made = not journal.exists(), not journal.parent.exists()
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield
-    except ActmaxError:
-        if fresh:
-            journal.unlink(missing_ok=True)
-        if made:
-            with contextlib.suppress(OSError):
-                journal.parent.rmdir()
-        raise
+def _several(opened: Model, unit: str, names: list[str], asked: dict[str, Any], place: _Place) -> None:
+    """Several methods on one page; each has its own in the folder with its name."""
+    import actmax
+    from actmax.api.methods import token_method
+    from actmax.cli.maximize_show import tell_comparison
 
+    out = place.out
+    folders = [out / name for name in names if token_method(name) is not None] if out is not None else []
 
-def _compare(found: list[MaximizeResult], quiet: bool) -> None:
-    """The methods beside one another."""
-    from rich.table import Table
+    def keep(result: MaximizeResult) -> None:
+        if out is not None:
+            result.save(out / result.method)
 
-    from actmax.report.numbers import number
-
-    screen = console(json=False, quiet=quiet)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in ("method", "reached", "of corpus maximum", "nats per token", "sequences", "seconds"):
-        table.add_column(title, justify="left" if title == "method" else "right")
-    for result in found:
-        corpus = result.corpus_maximum
-        share = "" if corpus is None or not corpus.value else f"{result.best.activation / corpus.value:.2f} x"
-        nats = result.best_run.cross_entropy
-        table.add_row(
-            result.method,
-            number(result.best.activation),
-            share,
-            number(nats),
-            str(result.cost.sequences_scored),
-            f"{result.cost.seconds:.1f}",
+    with (
+        journaled(folders, resume=place.resume),
+        progress_bar(quiet=place.quiet) as progress,
+        step_bar(quiet=place.quiet) as show,
+    ):
+        result = actmax.compare(
+            opened,
+            unit,
+            names,
+            resume=out,
+            progress=progress,
+            on_step=lambda name, at: show(at.index, at.total, f"{name}: activation {at.activation:.4g}"),
+            on_result=keep,
+            **asked,
         )
-    screen.print()
-    screen.print(table)
+    if out is not None:
+        result.save(out)
+    if result.complete:
+        clear(folders)
+    if place.json:
+        emit_json(result.to_json())
+    else:
+        tell_comparison(result, quiet=place.quiet)
+    if out is not None:
+        place.say_report(out)
+    if not result.complete:
+        done = sum(one.complete for one in result.results)
+        raise place.stopped(done, f"of {len(names)} methods", token=True)
+
+
+def _reading(positions: str | None) -> Any:
+    return int(positions) if positions is not None and positions.isdecimal() else positions
 
 
 def _weighted(text: str) -> tuple[float, str]:
@@ -292,41 +322,3 @@ def _weighted(text: str) -> tuple[float, str]:
         raise ActmaxError(
             f"{text!r} is not WEIGHT*UNIT; write for example --also '-0.5*hidden_states.4:91'."
         ) from None
-
-
-def _tell(result: MaximizeResult, quiet: bool) -> None:
-    """The runs as a table and the conclusion as a sentence."""
-    from rich.table import Table
-    from rich.text import Text
-
-    from actmax.report.conclusion import conclusion
-    from actmax.report.numbers import number
-    from actmax.report.tokens import visible
-
-    screen = console(json=False, quiet=quiet)
-    verb = "minimise" if result.minimize else "maximise"
-    screen.print(f"{verb} {result.objective} of {result.model}, {result.method}", markup=False)
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    soft = result.is_soft
-    titles = ("restart", "start", "reached", *(("best cosine", "on these tokens") if soft else ("nats",)))
-    titles = (*titles, "nearest tokens" if soft else "tokens")
-    for title in titles:
-        table.add_column(title, justify="left" if title == titles[-1] else "right", overflow="fold")
-    for run in result.runs:
-        table.add_row(
-            f"{run.restart}{' *' if run.restart == result.best.restart else ''}",
-            number(run.activation_initial),
-            number(run.activation_final),
-            *(
-                (number(max(run.cosine)), number(run.activation_of_ids))
-                if soft
-                else (number(run.cross_entropy),)
-            ),
-            Text(" ".join(visible(token) for token in run.tokens)),
-        )
-    screen.print(table)
-    for run in result.runs:
-        if run.stopped:
-            screen.print(f"Restart {run.restart} {run.stopped}.", markup=False)
-    screen.print()
-    screen.print(conclusion(result), markup=False)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actmax.errors import ActmaxError
+from actmax.fetch.asset import is_fetched
+from actmax.fetch.assets import WIKIPEDIA_EXCERPT
 from actmax.fetch.cache import cache_dir
 from actmax.fetch.progress import Progress, silent
 from actmax.inputs.bos import BosPolicy, bos_id
@@ -23,7 +25,7 @@ from actmax.models.sites import Unit, resolve
 from actmax.observe.atlas import Atlas
 from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.observe.observation import observe_unit
-from actmax.observe.reading import read_units
+from actmax.observe.reading import Readings, read_units
 from actmax.observe.sinks import MULTIPLE
 from actmax.observe.windows import Windows, windows_of
 from actmax.results.plain import from_plain, json_text
@@ -150,40 +152,74 @@ def unit_scales(
     if isinstance(corpus, Windows):
         windows = corpus
     else:
-        tokens = open_corpus(corpus, model.tokenizer, max_tokens=max_tokens, progress=progress)
-        windows = windows_of(
-            tokens,
-            length=min(_WINDOW, model.context),
-            bos=bos_id(model.tokenizer, bos),
-            max_tokens=max_tokens,
-        )
-    places = {k: _place(model, unit, windows) for k, unit in enumerate(resolved)}
-    for k, place in places.items():
-        known[k] = known[k] or _read(place, resolved[k])
+        windows = quick_windows(model, corpus, max_tokens=max_tokens, bos=bos, progress=progress)
+    for k, one in enumerate(resolved):
+        known[k] = known[k] or _read(_place(model, one, windows), one)
     unknown = [k for k, scale in known.items() if scale is None]
     if unknown:
         readings = read_units(model, [resolved[k] for k in unknown], windows, progress=progress)
         if not readings.complete:
             raise KeyboardInterrupt
         for n, k in enumerate(unknown):
-            seen = observe_unit(readings, n, top=1, context=0)
-            known[k] = Scale(
-                unit=seen.unit,
-                maximum=seen.max,
-                minimum=seen.min,
-                mean=seen.mean,
-                std=seen.std,
-                percentiles={f"{100 * level.quantile:.3g}": level.value for level in seen.quantiles},
-                n_tokens=seen.count,
-                corpus=windows.tokens.name,
-                sha256=windows.tokens.text_sha256,
-            )
-            _write(places[k], known[k])
+            known[k] = scale_of(readings, n)
     return [scale for scale in known.values() if scale is not None]
+
+
+def scale_of(readings: Readings, n: int = 0) -> Scale:
+    """The scale of the ``n``-th unit of a reading, kept for the next time where all windows were read."""
+    windows = readings.windows
+    seen = observe_unit(readings, n, top=1, context=0)
+    scale = Scale(
+        unit=seen.unit,
+        maximum=seen.max,
+        minimum=seen.min,
+        mean=seen.mean,
+        std=seen.std,
+        percentiles={f"{100 * level.quantile:.3g}": level.value for level in seen.quantiles},
+        n_tokens=seen.count,
+        corpus=windows.tokens.name,
+        sha256=windows.tokens.text_sha256,
+    )
+    if readings.complete:
+        _write(_place(readings.model, readings.units[n], windows), scale)
+    return scale
+
+
+def quick_windows(
+    model: Model,
+    corpus: str = DEFAULT_CORPUS,
+    *,
+    max_tokens: int = QUICK,
+    bos: BosPolicy = "auto",
+    progress: Progress = silent,
+) -> Windows:
+    """The windows of a quick observation.
+
+    Raises:
+        ActmaxError: the corpus cannot be read.
+    """
+    tokens = open_corpus(corpus, model.tokenizer, max_tokens=max_tokens, progress=progress)
+    length, first = min(_WINDOW, model.context), bos_id(model.tokenizer, bos)
+    return windows_of(tokens, length=length, bos=first, max_tokens=max_tokens)
+
+
+def known_scale(model: Model, unit: Unit, *, bos: BosPolicy = "auto") -> Scale | None:
+    """A unit's scale in the default corpus if an earlier run has left it in the cache; nothing is fetched."""
+    whose = _whose(model, unit)
+    if whose is None or not is_fetched(WIKIPEDIA_EXCERPT):
+        return None
+    if not any((cache_dir() / "scales").glob(f"{whose}-*.json")):
+        return None  # without it the corpus need not even be opened
+    return _read(_place(model, unit, quick_windows(model, bos=bos)), unit)
 
 
 def _place(model: Model, unit: Unit, windows: Windows) -> Path | None:
     """The cache's file for a scale; None where nothing tells this model from another."""
+    whose = _whose(model, unit)
+    return None if whose is None else cache_dir() / "scales" / f"{whose}-{windows.sha256[:16]}.json"
+
+
+def _whose(model: Model, unit: Unit) -> str | None:
     identity = model.source.sha256 or model.source.revision
     if identity is None:
         return None
@@ -197,11 +233,10 @@ def _place(model: Model, unit: Unit, windows: Windows) -> Path | None:
             unit.site.name,
             unit.index,
             hashlib.sha256(direction).hexdigest(),
-            windows.sha256,
             MULTIPLE,
         ]
     )
-    return cache_dir() / "scales" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def _read(place: Path | None, unit: Unit) -> Scale | None:

@@ -17,6 +17,8 @@ For tokens (the ids are the result):
 
 7. the best does not pass the best random sequence: the search found nothing that chance does not.
 8. otherwise it did; where a corpus maximum is known, the share of it is said.
+
+Where a corpus maximum is known, what vectors reach is also said as a multiple of it.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def conclusion(result: MaximizeResult) -> str:
 def _of_vectors(result: MaximizeResult, best: float) -> str:
     sign = -1.0 if result.minimize else 1.0
     decoded = [run.activation_of_ids for run in result.runs if math.isfinite(run.activation_of_ids)]
-    start = f"{_search(result)} reached {number(best)}"
+    start = f"{_search(result)} reached {number(best)}{_beside_text(result, best)}"
     if not decoded:
         return f"{start}; the model gave no finite activation on the nearest real tokens."
     mean, top = sum(decoded) / len(decoded), sign * max(sign * value for value in decoded)
@@ -67,6 +69,16 @@ def _of_vectors(result: MaximizeResult, best: float) -> str:
     return (
         f"{start}; the best of the nearest real tokens give {number(top)}, more than {versus} and "
         f"{percent(share)} of the way to the vectors: these tokens explain {much} of it."
+    )
+
+
+def _beside_text(result: MaximizeResult, best: float) -> str:
+    corpus = result.corpus_maximum
+    if corpus is None or not corpus.value * best > 0:
+        return ""
+    return (
+        f", {number(best / corpus.value)} times the {'smallest' if result.minimize else 'largest'} in "
+        f"{count(corpus.n_tokens)} tokens of {corpus.corpus} ({number(corpus.value)})"
     )
 
 

@@ -12,15 +12,25 @@ from typing import Any
 from markupsafe import Markup
 
 from actmax.report import maximize_plots as figures
+from actmax.report.along import alongs_of, drawn, found_text, full_scale, reading
 from actmax.report.conclusion import conclusion, random_best
 from actmax.report.numbers import count, number, percent, seconds
 from actmax.report.page import Column, Stat, pairs, render
+from actmax.report.tokens import token_strip
 from actmax.results.maximize import MaximizeResult
 from actmax.results.plain import to_plain
-from actmax.results.run import NearToken, Run
+from actmax.results.run import CorpusMaximum, NearToken, Run
 
 MOST_RUNS, MOST_POSITIONS, MOST_CANDIDATES = 50, 64, 50
 """Rows of the page's tables; ``result.json`` holds all."""
+
+
+@dataclass(frozen=True)
+class ShownRun:
+    """A restart and its tokens."""
+
+    run: Run
+    drawing: Markup
 
 
 @dataclass(frozen=True)
@@ -46,16 +56,25 @@ def summary(result: MaximizeResult) -> str:
 
 
 def _context(result: MaximizeResult, most_runs: int = MOST_RUNS) -> dict[str, Any]:
-    runs = sorted(result.runs, key=lambda run: _order(run, minimize=result.minimize))
+    each = result.positions == "each"
+    runs = sorted(
+        result.runs,
+        key=lambda run: float(run.position or 0) if each else _order(run, minimize=result.minimize),
+    )
+    full = full_scale(alongs_of(result))
+    best = result.best_run
     return {
         "result": result,
         "conclusion": conclusion(result),
         "notices": _notices(result),
         "stats": _stats(result),
         "columns": _columns(result),
-        "runs": runs[:most_runs],
-        "candidates": result.frontier[:MOST_CANDIDATES],
-        "solutions": result.solutions[:MOST_CANDIDATES],
+        "runs": [ShownRun(run, _tokens(run, full)) for run in runs[:most_runs]],
+        "best_drawing": None if best.along is None else drawn(best.along, best.text, full),
+        "reading": reading(result.positions),
+        "prefix": str(result.settings.get("prefix") or ""),
+        "candidates": [found_text(one, full) for one in result.frontier[:MOST_CANDIDATES]],
+        "solutions": [found_text(one, full) for one in result.solutions[:MOST_CANDIDATES]],
         "settings": pairs(to_plain(result.settings)),
         "manifest": pairs(
             {key: value for key, value in result.manifest.to_json().items() if key != "command"}
@@ -75,6 +94,10 @@ def _figures(result: MaximizeResult) -> list[Any]:
         figures.heatmap(result),
     ]
     return [plot for plot in made if plot is not None]
+
+
+def _tokens(run: Run, full: float) -> Markup:
+    return token_strip(run.tokens) if run.along is None else drawn(run.along, run.text, full)
 
 
 def _order(run: Run, *, minimize: bool) -> float:
@@ -116,19 +139,7 @@ def _stats(result: MaximizeResult) -> list[Stat]:
                 f"mean of {count(random.n)} sequences; the best gives {number(top)}",
             )
         )
-    if corpus is not None:
-        share = (
-            f"; the best tokens give {percent(best.activation_of_ids / corpus.value)} of it"
-            if best.activation_of_ids * corpus.value > 0
-            else ""
-        )
-        stats.append(
-            Stat(
-                "In real text",
-                number(corpus.value),
-                f"best in {count(corpus.n_tokens)} tokens of {corpus.corpus}{share}",
-            )
-        )
+    stats.append(_in_real_text(result, corpus))
     stats.append(
         Stat(
             "Cross-entropy",
@@ -139,17 +150,34 @@ def _stats(result: MaximizeResult) -> list[Stat]:
     return stats
 
 
+def _in_real_text(result: MaximizeResult, corpus: CorpusMaximum | None) -> Stat:
+    if corpus is None:
+        return Stat("In real text", number(None), "not measured; name a corpus with --corpus")
+    best = result.best_run
+    meaning = f"best in {count(corpus.n_tokens)} tokens of {corpus.corpus} (text {corpus.sha256[:12]}…)"
+    if result.is_soft and best.activation_final * corpus.value > 0:
+        meaning += f"; the vectors reach {number(best.activation_final / corpus.value)} times that"
+    if best.activation_of_ids * corpus.value > 0:
+        tokens = "nearest" if result.is_soft else "best"
+        meaning += f"; the {tokens} tokens give {percent(best.activation_of_ids / corpus.value)} of it"
+    return Stat("In real text", number(corpus.value), meaning)
+
+
 def _columns(result: MaximizeResult) -> list[Column]:
     final = "soft optimum" if result.is_soft else "best"
+    each = [Column("position", "that was read, counted from 0 after the prefix")]
     return [
         Column("restart", "number of the restart"),
+        *(each if result.positions == "each" else []),
         Column("start", "activation before the search"),
         Column(final, "activation after the search"),
         Column("tokens", "activation that the model gives on the tokens at the right"),
         Column("text again", "activation on their text, tokenised again"),
         Column("same ids", "whether the text is tokenised into the same ids", numeric=False),
         Column("cross-entropy", "nats per token of the text under the same model"),
-        Column("nearest tokens" if result.is_soft else "tokens found", "one box a token", numeric=False),
+        Column("nearest tokens", "one box a token", numeric=False)
+        if result.is_soft
+        else Column("tokens found", "coloured by the unit at each token", numeric=False),
     ]
 
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from torch import Tensor
 
 from actmax.report import plots
+from actmax.report.budget import best_so_far
 from actmax.report.conclusion import random_best
 from actmax.report.figure import BLUE, GREEN, MUTED, ORANGE, VERMILION
 from actmax.report.numbers import count, number
@@ -28,6 +29,8 @@ from actmax.results.run import Run
 
 def trajectory(result: MaximizeResult) -> Plot:
     """Activation of the unit and of its neighbours over steps."""
+    if not result.is_soft:
+        return _over_budget(result)
     best = result.best_run
     lines = [_curve(run, "activation", BLUE, run is best, "unit") for run in result.runs]
     lines += [
@@ -43,11 +46,35 @@ def trajectory(result: MaximizeResult) -> Plot:
         )
     alt = f"Activation over steps: the best restart goes from {number(best.activation_initial)} to "
     alt += f"{number(best.activation_final)}."
-    return Plot(
-        "Activation over steps" if result.is_soft else "Activation over the budget",
-        plots.curves("trajectory", alt, lines, x=_steps(result), y="activation"),
-        meaning,
+    drawing = plots.curves("trajectory", alt, lines, x="step", y="activation")
+    return Plot("Activation over steps", drawing, meaning)
+
+
+def _over_budget(result: MaximizeResult) -> Plot:
+    """The best so far over sequences scored, and every restart's own."""
+    steps, values = best_so_far(result)
+    lines = [
+        plots.Curve(run.trajectory.step, run.trajectory.activation, BLUE, stairs=True)
+        for run in result.runs
+        if len(result.runs) > 1
+    ]
+    lines.append(plots.Curve(steps, values, BLUE, True, "best so far" if lines else "", stairs=True))
+    corpus = result.corpus_maximum
+    drawing = plots.curves(
+        "trajectory",
+        f"Best activation over sequences scored, up to {number(result.best.activation)}.",
+        lines,
+        x="sequences scored",
+        y="activation",
+        level=None if corpus is None else (corpus.value, f"in real text {number(corpus.value)}"),
     )
+    meaning = "The best so far over the budget: every sequence that goes through the model counts. "
+    if len(result.runs) > 1:
+        of = "positions" if result.positions == "each" else "restarts"
+        meaning += f"The faint lines are the {count(len(result.runs))} {of}, one after another. "
+    if corpus is not None:
+        meaning += f"The dashed line is the best in {count(corpus.n_tokens)} tokens of {corpus.corpus}."
+    return Plot("Activation over the budget", drawing, meaning.strip())
 
 
 def gradient(result: MaximizeResult) -> Plot | None:
@@ -60,7 +87,7 @@ def gradient(result: MaximizeResult) -> Plot | None:
         "gradient",
         "Gradient norm over steps for every restart.",
         lines,
-        x=_steps(result),
+        x="step" if result.is_soft else "sequences scored",
         y="gradient norm" + (" (logarithmic)" if positive else ""),
         log=positive,
     )
@@ -89,7 +116,8 @@ def frontier(result: MaximizeResult) -> Plot | None:
         "Active and likely",
         drawing,
         f"A dot a text that was scored; no other is both {'less' if result.minimize else 'more'} active and "
-        "more likely (less cross-entropy). The farther left, the more it is like language.",
+        "more likely (less cross-entropy). The farther left, the more it is like language. "
+        "The texts are in a table below.",
     )
 
 
@@ -193,9 +221,10 @@ def decoding_gap(result: MaximizeResult) -> Plot:
         )
     if corpus is not None:
         meaning += f"The dashed line is the best in {count(corpus.n_tokens)} tokens of {corpus.corpus}."
-    return Plot(
-        "The decoding gap" if result.is_soft else "Against chance", drawing, meaning.strip(), True, narrow
+    title = (
+        "The decoding gap" if result.is_soft else "Against real text" if random is None else "Against chance"
     )
+    return Plot(title, drawing, meaning.strip(), True, narrow)
 
 
 def cosine_lines(result: MaximizeResult) -> list[Markup]:
@@ -224,10 +253,6 @@ def _linear_within(result: MaximizeResult) -> float:
 def _curve(run: Run, what: str, colour: str, strong: bool, label: str) -> plots.Curve:
     values = getattr(run.trajectory, what)
     return plots.Curve(run.trajectory.step, values, colour, strong, label if strong else "")
-
-
-def _steps(result: MaximizeResult) -> str:
-    return "step" if result.is_soft else "sequences scored"
 
 
 def _array(tensor: Tensor) -> plots.Values:

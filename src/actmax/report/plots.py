@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from markupsafe import Markup
@@ -41,14 +42,32 @@ class Curve:
     """Drawn over the others, and thicker."""
     label: str = ""
     """Written at its end."""
+    stairs: bool = False
+    """A value holds until the next one, as the best so far does."""
+    dashed: bool = False
 
 
-def curves(name: str, alt: str, lines: Sequence[Curve], *, x: str, y: str, log: bool = False) -> Markup:
+Level: TypeAlias = tuple[float, str]
+"""A value that is drawn through the whole figure, with its label."""
+
+
+def curves(
+    name: str,
+    alt: str,
+    lines: Sequence[Curve],
+    *,
+    x: str,
+    y: str,
+    log: bool = False,
+    level: Level | None = None,
+    width: int = HALF,
+    height: int = 290,
+) -> Markup:
     """Lines over a common axis, for example the activation of every restart over steps.
 
     Of more than 60 lines the strong and labelled ones and the first others are drawn.
     """
-    drawing = figure(HALF, 290)
+    drawing = figure(width, height)
     (axis,) = axes(drawing)
     kept = sorted(lines, key=lambda line: (not line.strong, not line.label))[:_LINES]
     for line in reversed(kept):
@@ -59,6 +78,8 @@ def curves(name: str, alt: str, lines: Sequence[Curve], *, x: str, y: str, log: 
             color=line.colour,
             linewidth=2.0 if line.strong else 1.0,
             alpha=1.0 if line.strong else 0.35,
+            drawstyle="steps-post" if line.stairs else "default",
+            linestyle=(0, (3, 1.5)) if line.dashed else "solid",
         )
     if log and any(np.nanmax(_drawable(line.y), initial=0.0) > 0 for line in kept):
         axis.set_yscale("log")
@@ -66,6 +87,7 @@ def curves(name: str, alt: str, lines: Sequence[Curve], *, x: str, y: str, log: 
         axis.yaxis.set_minor_locator(NullLocator())
     _plain_numbers(axis)
     axis.margins(x=0)
+    _draw_level(axis, level)
     _end_labels(axis, [line for line in kept if line.label])
     axis.set_xlabel(x)
     axis.set_title(y, loc="left", color=MUTED)
@@ -124,9 +146,19 @@ class Points:
     colour: str = BLUE
 
 
-def frontier(name: str, alt: str, series: Sequence[Points], *, x: str, y: str) -> Markup:
+def frontier(
+    name: str,
+    alt: str,
+    series: Sequence[Points],
+    *,
+    x: str,
+    y: str,
+    level: Level | None = None,
+    width: int = HALF,
+    height: int = 290,
+) -> Markup:
     """Points joined by steps, one series a method: what can be had of ``y`` for how much ``x``."""
-    drawing = figure(HALF, 290)
+    drawing = figure(width, height)
     (axis,) = axes(drawing)
     for points in series:
         kept = sorted(point for point in points.at if np.isfinite(_drawable(point)).all())
@@ -134,11 +166,28 @@ def frontier(name: str, alt: str, series: Sequence[Points], *, x: str, y: str) -
         axis.step(across, up, where="post", color=points.colour, linewidth=1.2, alpha=0.5)
         axis.plot(across, up, "o", color=points.colour, ms=6, mew=0, label=points.label)
     if any(points.label for points in series):
-        axis.legend(frameon=False, labelcolor=INK, fontsize=11)
+        axis.legend(frameon=False, labelcolor=INK, fontsize=11, handletextpad=0.2)
     _plain_numbers(axis)
+    _draw_level(axis, level)
     axis.set_xlabel(x)
     axis.set_title(y, loc="left", color=MUTED)
     return svg(drawing, name, alt)
+
+
+def _draw_level(axis: Axes, level: Level | None) -> None:
+    if level is None or not abs(level[0]) <= _FARTHEST:
+        return
+    value, label = level
+    axis.axhline(value, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
+    axis.annotate(
+        label.replace("$", r"\$"),
+        (0, value),
+        (4, 4),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        fontsize=11,
+        color=MUTED,
+    )
 
 
 @dataclass(frozen=True)
@@ -164,7 +213,7 @@ def gap(
     *,
     linear: float,
     x: str,
-    line: tuple[float, str] | None = None,
+    line: Level | None = None,
     width: int = WIDE,
 ) -> Markup:
     """Activations of several kinds of input, one kind a row, on an axis that shows 0.5 and 200 alike.
@@ -276,13 +325,15 @@ def _end_labels(axis: Axes, lines: Sequence[Curve]) -> None:
     ends.sort(key=lambda end: float(end[1][1][-1]))
     low, high = axis.get_ylim()
     log = axis.get_yscale() == "log"
-    last = -np.inf
-    for line, (at, values) in ends:
+    heights: list[float] = []
+    for _, (_, values) in ends:
         bottom, end, top = np.log([low, values[-1], high]) if log else (low, float(values[-1]), high)
-        last = max(float((end - bottom) / ((top - bottom) or 1.0)), last + 0.085)
+        heights.append(float((end - bottom) / ((top - bottom) or 1.0)))
+    apart = 24.65 / (72 * axis.figure.get_figheight())  # type: ignore[union-attr]  # of a whole figure
+    for (line, (at, _)), height in zip(ends, _apart(heights, apart), strict=True):
         axis.annotate(
             line.label,
-            (float(at[-1]), last),
+            (float(at[-1]), height),
             (6, 0),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
@@ -291,6 +342,18 @@ def _end_labels(axis: Axes, lines: Sequence[Curve]) -> None:
             color=line.colour,
             annotation_clip=False,
         )
+
+
+def _apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Ascending heights moved up, and down again from 1, until they are ``gap`` apart."""
+    moved = list(heights)
+    for i in range(1, len(moved)):
+        moved[i] = max(moved[i], moved[i - 1] + gap)
+    limit = 1.0
+    for i in reversed(range(len(moved))):
+        moved[i] = min(moved[i], limit)
+        limit = moved[i] - gap
+    return moved
 
 
 def _plain_numbers(axis: Axes) -> None:

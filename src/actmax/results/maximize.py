@@ -46,7 +46,8 @@ class MaximizeResult:
     method: str
     seed: int
     positions: str
-    """How activations are reduced over positions: ``mean``, ``last`` or ``max``."""
+    """How activations are reduced over positions: ``mean``, ``last``, ``max``, the number of one position
+    (after the prefix), or ``each``: one search a position."""
     settings: Mapping[str, Any]
     """The method's hyperparameters."""
     objective: str

@@ -37,6 +37,24 @@ class NearToken:
 
 
 @dataclass(frozen=True)
+class Along:
+    """The unit along a sequence of tokens, when the model runs it whole."""
+
+    tokens: tuple[str, ...]
+    """The searched tokens, then those of the suffix."""
+    activations: tuple[float, ...]
+    """At each token; NaN where it is not read (a sink, position 0 of the whole sequence)."""
+    read: int | None = None
+    """Which token is the sequence's activation; None where that is the mean of all."""
+
+    def __post_init__(self) -> None:
+        if len(self.tokens) != len(self.activations):
+            raise ValueError(f"{len(self.activations)} activations for {len(self.tokens)} tokens")
+        if self.read is not None and not 0 <= self.read < len(self.tokens):
+            raise ValueError(f"token {self.read} of {len(self.tokens)} is read")
+
+
+@dataclass(frozen=True)
 class Run:
     """One restart. For soft methods ``ids``, ``tokens`` and ``cosine`` are the decoded nearest tokens."""
 
@@ -62,6 +80,10 @@ class Run:
     """Per position the nearest tokens, nearest first."""
     stopped: str | None = None
     """Why this restart ended early, as a sentence."""
+    position: int | None = None
+    """Where ``positions`` is ``each``: the position, counted after the prefix, that this run read."""
+    along: Along | None = None
+    """The unit at every token; None for soft methods, and where there were too many runs to look at."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +138,10 @@ class CorpusMaximum:
 
     value: float
     n_tokens: int
+    """Positions that were looked at."""
     corpus: str
     sha256: str
+    """Of the corpus's text."""
 
 
 @dataclass(frozen=True)
@@ -128,3 +152,5 @@ class Candidate:
     cross_entropy: float
     text: str
     ids: tuple[int, ...]
+    along: Along | None = None
+    """The unit at every token."""

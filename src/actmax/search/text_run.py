@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from actmax.errors import ActmaxError
 from actmax.inputs.streams import stream
 from actmax.search.alone import Solution, run_alone
 from actmax.search.archive import Archive, Found
@@ -120,25 +121,46 @@ def run_each(
     budget: Budget,
     *,
     seed: int = 0,
+    restarts: int | None = None,
     resume: Path | None = None,
     on_step: Callable[[int, TextStep, TextScorer], None] | None = None,
 ) -> dict[int, TextOutcome]:
     """Read every position in turn (``--positions each``): one search a position, equal shares of the budget.
 
+    Args:
+        method, problem, budget, seed, on_step: as for :func:`run_text`.
+        restarts: of each search.
+        resume: the directory under which each position has one of its own.
+
     Returns:
         Position after the prefix to what was found for it. Where the user stops, the positions so far.
+
+    Raises:
+        ActmaxError: there are more positions than sequences in the budget.
     """
     n = problem.least + len(problem.frame.after)
     places = range(0 if problem.frame.before or problem.goal.read_first else 1, n)
+    if budget.sequences is not None and budget.sequences < len(places):
+        raise ActmaxError(
+            f"A budget of {budget.sequences} sequences is less than one for each of {len(places)} positions; "
+            "raise --budget, or read fewer positions."
+        )
     share = budget.share(1 / len(places))
     found: dict[int, TextOutcome] = {}
     for place in places:
         one = replace(problem, goal=replace(problem.goal, positions=place))
-        folder = None if resume is None else resume / f"position-{place}"
-        found[place] = run_text(method, one, share, seed=seed, resume=folder, on_step=on_step)
+        folder = None if resume is None else position_folder(resume, place)
+        found[place] = run_text(
+            method, one, share, seed=seed, restarts=restarts, resume=folder, on_step=on_step
+        )
         if not found[place].complete:
             break
     return found
+
+
+def position_folder(folder: Path, place: int) -> Path:
+    """Where the journal of one position is."""
+    return folder / f"position-{place}"
 
 
 def _search(
