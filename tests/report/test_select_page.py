@@ -12,7 +12,9 @@ from tests.tiny import tiny_model
 
 from actmax.api.select import select
 from actmax.report.select import conclusion, p_value, page, summary
+from actmax.report.select_plots import scatter
 from actmax.results.select import SelectResult
+from actmax.results.select_parts import Point
 
 TEXTS = [
     f"the cat {k} sat on the mat and the dog ran to the sea; a red ship was waiting for the tide <b>{k}</b>"
@@ -96,3 +98,32 @@ def test_in_a_browser(result: SelectResult, tmp_path: Path) -> None:
                 assert seen.complaints == []
                 assert seen.overflow() == 0
                 assert seen.page.locator("svg").count() >= 4
+
+
+def test_a_few_units_far_out_do_not_hide_the_others(result: SelectResult) -> None:
+    assert result.held_out is not None
+    points = tuple(p for p in result.held_out.points if max(abs(p.found), abs(p.held)) < 5)
+    near = scatter(replace(result, held_out=replace(result.held_out, points=points)))
+    assert near is not None
+    assert "logarithmic" not in near.meaning
+    points = (*points, Point("blocks.0.mlp.hook_pre:0", 90.0, 70.0, True))
+    far = scatter(replace(result, held_out=replace(result.held_out, points=points)))
+    assert far is not None
+    assert "beyond 5 the axes are logarithmic" in far.meaning
+    assert ">−100<" in far.drawing
+    assert ">100<" in far.drawing
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "Benjamini-Hochberg over all units"),
+        ({"scope": "site"}, "Benjamini-Hochberg within each site"),
+        ({"correction": "bonferroni"}, "Bonferroni over all units"),
+        ({"correction": "none"}, "without a correction for testing many"),
+    ],
+)
+def test_the_conclusion_says_which_correction(
+    result: SelectResult, changes: dict[str, str], said: str
+) -> None:
+    assert said in conclusion(replace(result, settings={**result.settings, **changes}))

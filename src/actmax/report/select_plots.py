@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
 from actmax.report.figure import (
     BLUE,
@@ -26,9 +26,11 @@ from actmax.report.numbers import count, number, percent
 from actmax.report.page import Plot
 from actmax.report.plots import HALF, WIDE
 from actmax.results.select import SelectResult
-from actmax.results.select_parts import Context, Layer
+from actmax.results.select_parts import Context, Layer, Point
 
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY)
+FAR = 30.0
+"""Where a statistic is larger, the scatter's axes are logarithmic beyond 5."""
 
 
 def kinds(layers: Sequence[Layer]) -> Mapping[str, list[Layer]]:
@@ -132,9 +134,11 @@ def scatter(result: SelectResult) -> Plot | None:
             )
     axis.axhline(0, color=GRID, linewidth=1.0)
     axis.axvline(0, color=GRID, linewidth=1.0)
+    _stretch(axis, held.points)
     axis.legend(frameon=False, labelcolor=INK, fontsize=11, loc="upper left", handlelength=0.8)
     axis.set_xlabel("statistic on the finding set")
     axis.set_title("statistic on the other set", loc="left", color=MUTED)
+    far = "; beyond 5 the axes are logarithmic" if axis.get_xscale() == "symlog" else ""
     of = {"second set": "a second set of texts", "words": "other words"}.get(held.kind, "held-out text")
     alt = f"Scatter of units' statistics on two sets: {count(held.held)} of {count(held.found)} units hold."
     return Plot(
@@ -143,8 +147,23 @@ def scatter(result: SelectResult) -> Plot | None:
         f"Of {count(held.found)} units found on {count(held.samples_found)} samples, {count(held.held)}"
         f" ({percent(held.concordance)}) are significant with the same sign on {of}"
         f" ({count(held.samples_held)} samples); {percent(held.same_sign)} have the same sign. Drawn are"
-        " up to 400 units of each kind.",
+        f" up to 400 found units and 400 others, evenly by rank{far}.",
     )
+
+
+def _stretch(axis: Axes, points: Sequence[Point]) -> None:
+    """Logarithmic beyond 5 where a few units lie far out, so that the others are still seen."""
+    largest = max(abs(value) for point in points for value in (point.found, point.held))
+    if largest < FAR:
+        return
+    ticks = [tick for tick in (5, 20, 100, 500, 2000) if tick < 1.3 * largest]
+    for axle, scale in ((axis.xaxis, axis.set_xscale), (axis.yaxis, axis.set_yscale)):
+        scale("symlog", linthresh=5, linscale=1.0)
+        axle.set_major_locator(FixedLocator([*(-tick for tick in ticks), 0, *ticks]))
+        axle.set_minor_locator(NullLocator())
+        axle.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+    axis.set_xlim(-1.3 * largest, 1.3 * largest)
+    axis.set_ylim(-1.3 * largest, 1.3 * largest)
 
 
 def correlates(result: SelectResult) -> Plot | None:
