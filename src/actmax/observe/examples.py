@@ -2,7 +2,7 @@
 
 1. Within a batch, the maxima of short pieces of the windows are at hand. A document's
    windows follow one another, so its best so far is held apart and compared: two passes over a row of units.
-2. Only units whose maximum beats both their document's best and the weakest document that is kept look up
+2. Only units whose maximum reaches both their document's best and the weakest document that is kept look up
    *where* it is, in the one piece that holds it. After the first documents these are few.
 3. When the document ends, its best goes into the sorted list.
 
@@ -34,7 +34,7 @@ class Lookup(Protocol):
     def values(
         self, window: Int64[Tensor, " n"], piece: Int64[Tensor, " n"], unit: Int64[Tensor, " n"]
     ) -> Float32[Tensor, "n column"]:
-        """The values of some units in one piece each, in corpus order; -inf where nothing is kept."""
+        """The values of some units in one piece each, in corpus order; NaN where nothing is kept."""
 
     def where(
         self, window: Int64[Tensor, " n"], piece: Int64[Tensor, " n"], column: Int64[Tensor, " n"]
@@ -53,6 +53,8 @@ class Examples:
     """The document whose best is held apart."""
     _best: Float32[Tensor, " unit"] | None = None
     _at: Int64[Tensor, " unit"] | None = None
+    _bar: Float32[Tensor, " unit"] | None = None
+    """What has at least to be reached: the best held apart, or the weakest in the list."""
 
     @classmethod
     def empty(cls, width: int, size: int, device: torch.device | str = "cpu") -> Self:
@@ -63,26 +65,21 @@ class Examples:
             torch.full((width, size), -1, dtype=torch.int32, device=device),
         )
 
-    def update(
-        self, document: int, first: int, peaks: Float32[Tensor, "window piece unit"], lookup: Lookup
-    ) -> None:
+    def update(self, document: int, peaks: Float32[Tensor, "window piece unit"], lookup: Lookup) -> None:
         """Take in some windows of one document, which follow one another in the corpus.
 
         Args:
             document: its number.
-            first: the corpus position at which the first window begins.
             peaks: the maximum of each piece of each window.
             lookup: into these pieces.
         """
-        best, at = self._pending(document)
+        best, at, bar = self._pending(document)
         tall = peaks.amax(1)
         peak = tall.amax(0)
-        chance = _before(peak, first, best, at)
-        chance &= _before(peak, first, self.value[:, -1], self.where[:, -1])
-        units = chance.nonzero()[:, 0]
+        units = (peak >= bar).nonzero()[:, 0]
         if not len(units):
             return
-        value = peak[units]
+        bar[units] = value = peak[units]
         window = _first((tall.index_select(1, units) == value).t())
         piece = _first(peaks[window, :, units] == value[:, None])
         column = _first(lookup.values(window, piece, units) == value[:, None])
@@ -95,7 +92,7 @@ class Examples:
         """Move the document that is held apart into the lists."""
         if self._best is not None and self._at is not None and self._current >= 0:
             self._insert(self._best, self._at, torch.full_like(self.document[:, 0], self._current))
-        self._current, self._best, self._at = -1, None, None
+        self._current, self._best, self._at, self._bar = -1, None, None, None
         return self
 
     def merge(self, other: Self) -> Self:
@@ -106,13 +103,14 @@ class Examples:
             self._insert(other.value[:, k], other.where[:, k], other.document[:, k])
         return self
 
-    def _pending(self, document: int) -> tuple[Tensor, Tensor]:
-        if document != self._current or self._best is None or self._at is None:
+    def _pending(self, document: int) -> tuple[Tensor, Tensor, Tensor]:
+        if document != self._current or self._best is None or self._at is None or self._bar is None:
             self.settle()
             self._current = document
             self._best = torch.full_like(self.value[:, 0], -torch.inf)
             self._at = torch.full_like(self.where[:, 0], NEVER)
-        return self._best, self._at
+            self._bar = self.value[:, -1].clone()
+        return self._best, self._at, self._bar
 
     def _insert(
         self, value: Float32[Tensor, " unit"], where: Int64[Tensor, " unit"], document: Int32[Tensor, " unit"]

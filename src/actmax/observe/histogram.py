@@ -58,13 +58,10 @@ class Histogram:
     def update(self, values: Float32[Tensor, "n unit"]) -> Self:
         """Count some values of every unit."""
         if len(values):
-            width = self.counts.shape[0]
-            cells = bins_of(values).add_(
-                torch.arange(0, width * BINS, BINS, device=values.device, dtype=torch.int32)
-            )
-            flat = cells.flatten().long()
-            one = torch.ones((), dtype=torch.int32, device=values.device).expand(len(flat))
-            self.counts.view(-1).scatter_add_(0, flat, one)
+            # Unit by unit: rows of counts are disjoint, so all threads count.
+            cells = bins_of(values).t().contiguous().long()
+            one = torch.ones((), dtype=torch.int32, device=values.device)
+            self.counts.scatter_add_(1, cells, one.expand(cells.shape))
         return self
 
     def merge(self, other: Self) -> Self:

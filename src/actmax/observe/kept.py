@@ -1,8 +1,8 @@
-"""Which positions of a batch of windows count, cut so that a window is always summed in the same way.
+"""Which positions of a batch of windows count.
 
-The window is the atom of every statistic: sums are taken within one window, over its kept positions in their
-order, and windows are only ever combined exactly (:mod:`actmax.observe.moments`). How windows are grouped
-into batches and shards therefore changes no bit.
+The window is the atom of every statistic: sums are taken within one window, over all its positions in their
+order (those that do not count as zeros), and windows are only ever combined exactly
+(:mod:`actmax.observe.moments`). How windows are grouped into batches and shards therefore changes no bit.
 """
 
 from __future__ import annotations
@@ -49,21 +49,9 @@ class Kept:
         return self.windows(self.where)
 
     @cached_property
-    def hull(self) -> slice:
-        """The smallest slice that holds every kept position of every window."""
-        columns = self.mask.any(0).nonzero()[:, 0]
-        return slice(int(columns[0]), int(columns[-1]) + 1) if len(columns) else slice(0, 0)
-
-    @cached_property
-    def odd(self) -> list[tuple[int, slice | Tensor]]:
-        """Windows that do not keep all of the hull: which, and what they keep (a slice where adjacent)."""
-        found: list[tuple[int, slice | Tensor]] = []
-        for k in (~self.mask[:, self.hull].all(1)).nonzero()[:, 0].tolist():
-            columns = self.mask[k].nonzero()[:, 0]
-            first, last = int(columns[0]), int(columns[-1])
-            together = last - first + 1 == len(columns)
-            found.append((k, slice(first, last + 1) if together else columns))
-        return found
+    def left_out(self) -> Int[Tensor, " n"]:
+        """The positions of the windows that are not kept; places in ``[window * pos]``."""
+        return (~self.mask).flatten().nonzero()[:, 0]
 
     @cached_property
     def count(self) -> int:
@@ -71,15 +59,14 @@ class Kept:
         return int(self.keep.sum())
 
     @cached_property
-    def documents(self) -> list[tuple[int, int, int, int]]:
-        """Runs of windows from one document: number, first corpus position, first window, end."""
-        first = torch.where(self.mask, self.place, torch.iinfo(torch.int64).max).amin(1).tolist()
-        runs: list[tuple[int, int, int, int]] = []
+    def documents(self) -> list[tuple[int, int, int]]:
+        """Runs of windows from one document: its number, first window, end."""
+        runs: list[tuple[int, int, int]] = []
         for k, number in enumerate(self.windows(self.document).tolist()):
             if runs and runs[-1][0] == number:
-                runs[-1] = (*runs[-1][:3], k + 1)
+                runs[-1] = (*runs[-1][:2], k + 1)
             else:
-                runs.append((number, first[k], k, k + 1))
+                runs.append((number, k, k + 1))
         return runs
 
     @cached_property

@@ -29,8 +29,8 @@ from actmax.observe.summary import EVERY, Buffers, SiteSummary
 from actmax.observe.windows import Batch
 from actmax.shapes import Acts
 
-AT_ONCE = 8
-"""Windows of a batch."""
+AT_ONCE = 16
+"""Windows of a batch: fewer look up an example more often, more do not stay in the processor's cache."""
 
 
 @dataclass

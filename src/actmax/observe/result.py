@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar
 
 from actmax.errors import ActmaxError, nearest
 from actmax.observe.observation import UnitObservation
-from actmax.results.frames import library
+from actmax.results.frames import Framed
 from actmax.results.manifest import Manifest
-from actmax.results.plain import from_plain, json_text, to_plain
-from actmax.results.rendering import renderer_of
-from actmax.results.store import read_json, write_files
+from actmax.results.saving import Saved
 
 SCHEMA = "actmax.observe/1"
-
-RESULT, MANIFEST, REPORT = "result.json", "manifest.json", "report.html"
-
-Table: TypeAlias = Literal["units", "examples", "tokens"]
 
 _STATISTICS = ("unit", "site", "index", "count", "mean", "std", "min", "max", "density")
 _EXAMPLE = (
@@ -83,8 +75,10 @@ class ReadingCost:
 
 
 @dataclass(frozen=True)
-class ObserveResult:
+class ObserveResult(Saved, Framed):
     """What some units do on a corpus."""
+
+    schema: ClassVar[str] = SCHEMA
 
     model: str
     n_blocks: int
@@ -109,46 +103,13 @@ class ObserveResult:
         there = nearest(name, [unit.unit for unit in self.units])
         raise ActmaxError(f"This observation has no unit {name!r}; it has {there}.")
 
-    def to_json(self) -> dict[str, Any]:
-        """What ``result.json`` holds."""
-        plain: dict[str, Any] = to_plain(self)
-        del plain["manifest"]
-        return {"schema": SCHEMA, **plain}
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``result.json``, ``manifest.json`` and ``report.html``: all, or none.
-
-        Raises:
-            ActmaxError: the folder cannot be made or written to, or its disk is full.
-        """
-        write_files(
-            folder,
-            {
-                RESULT: json_text(self.to_json()).encode(),
-                MANIFEST: json_text(self.manifest.to_json()).encode(),
-                REPORT: renderer_of(SCHEMA).page(self).encode(),
-            },
-        )
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> ObserveResult:
-        """What :meth:`save` wrote.
-
-        Raises:
-            ActmaxError: a file is missing, was changed, or is of another kind or version.
-        """
-        place = Path(folder)
-        data = read_json(place / RESULT, SCHEMA)
-        manifest = read_json(place / MANIFEST, Manifest.schema)
-        return from_plain(cls, {**data, "manifest": manifest}, RESULT)
-
-    def columns(self, what: Table = "units") -> Mapping[str, list[Any]]:
-        """Column name to values: one row per unit, per example, or per winning token.
+    def columns(self, what: str | None = None) -> Mapping[str, list[Any]]:
+        """One row per unit (``"units"``), per example (``"examples"``), or per winning token (``"tokens"``).
 
         Raises:
             ActmaxError: there is no such table.
         """
-        if what == "units":
+        if what in (None, "units"):
             return {name: [getattr(unit, name) for unit in self.units] for name in _STATISTICS}
         if what == "examples":
             rows = [
@@ -178,23 +139,3 @@ class ObserveResult:
                 },
             }
         raise ActmaxError(f"There is no table {what!r}; ask for 'units', 'examples' or 'tokens'.")
-
-    def to_pandas(self, what: Table = "units") -> Any:
-        """A ``pandas.DataFrame`` of :meth:`columns`.
-
-        Raises:
-            ActmaxError: pandas is not installed.
-        """
-        return library("pandas").DataFrame(dict(self.columns(what)))
-
-    def to_polars(self, what: Table = "units") -> Any:
-        """A ``polars.DataFrame`` of :meth:`columns`.
-
-        Raises:
-            ActmaxError: polars is not installed.
-        """
-        return library("polars").DataFrame(dict(self.columns(what)))
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        return renderer_of(SCHEMA).summary(self)

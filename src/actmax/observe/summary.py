@@ -7,12 +7,13 @@ resuming and clusters simple: a summary of a part is a summary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
 
 import torch
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from torch import Tensor
 
 from actmax.observe.examples import Examples
@@ -60,9 +61,8 @@ class SiteSummary:
 
     moments: Moments
     histogram: Histogram
-    top: Examples
-    bottom: Examples
-    """Of the negated values."""
+    ends: Examples
+    """Of the values of all units, and behind them of the negated values of all units."""
     every: int = EVERY
 
     @classmethod
@@ -73,8 +73,7 @@ class SiteSummary:
         return cls(
             Moments.empty(width, device),
             Histogram.empty(width, device),
-            Examples.empty(width, top + SPARE, device),
-            Examples.empty(width, top + SPARE, device),
+            Examples.empty(2 * width, top + SPARE, device),
             every,
         )
 
@@ -88,29 +87,36 @@ class SiteSummary:
             return self
         values = kept.windows(acts.float()).contiguous()
         buffers = buffers or Buffers()
-        scratch = buffers.take("scratch", tuple(values.shape), values)
-        shape = (len(values), values.shape[2])
-        sums, squares, positive = (
-            buffers.take(name, shape, values) for name in ("sum", "square", "positive")
-        )
-        _sum(values, kept, sums)
-        _sum(torch.mul(values, values, out=scratch), kept, squares)
-        _sum(torch.gt(values, 0, out=scratch), kept, positive)
-        low, high = _extremes(values, kept, buffers)
-        self.moments.update(kept.count, sums, squares, positive, low.amin(1), high.amax(1))
-        self.histogram.update(values.flatten(0, 1)[kept.sample(self.every)])
-        torch.neg(low, out=low)
-        for document, begin, first, last in kept.documents:
-            for examples, peaks, sign in ((self.top, high, 1), (self.bottom, low, -1)):
-                examples.update(document, begin, peaks[first:last], _Pieces(values, kept, first, sign))
+        with _only_kept(values, kept.left_out) as leave_out:
+            leave_out(0)
+            sums = _sums(values, buffers)
+            self.histogram.update(values.flatten(0, 1)[kept.sample(self.every)])
+            peaks, high, low = _peaks(values, leave_out, buffers)
+            leave_out(torch.nan)
+            for document, first, last in kept.documents:
+                self.ends.update(document, peaks[first:last], _Pieces(values, kept, first))
+        self.moments.update(kept.count, *sums, low.amin(1), high.amax(1))
         return self
+
+    @property
+    def top(self) -> Examples:
+        """The strongest examples of each unit."""
+        return self._end(slice(None, self.moments.min.shape[0]))
+
+    @property
+    def bottom(self) -> Examples:
+        """The weakest examples of each unit; their values are negated."""
+        return self._end(slice(self.moments.min.shape[0], None))
+
+    def _end(self, units: slice) -> Examples:
+        ends = self.ends.settle()
+        return Examples(ends.value[units], ends.where[units], ends.document[units])
 
     def merge(self, other: Self) -> Self:
         """Take in what another saw of other windows."""
         self.moments.merge(other.moments)
         self.histogram.merge(other.histogram)
-        self.top.merge(other.top)
-        self.bottom.merge(other.bottom)
+        self.ends.merge(other.ends)
         return self
 
     def state(self) -> dict[str, Tensor]:
@@ -124,13 +130,8 @@ class SiteSummary:
             "range": torch.stack([moments.min, moments.max]),
             "histogram": self.histogram.counts,
         }
-        for end, examples in (("top", self.top.settle()), ("bottom", self.bottom.settle())):
-            state |= {
-                f"{end}.value": examples.value,
-                f"{end}.where": examples.where,
-                f"{end}.document": examples.document,
-            }
-        return state
+        ends = self.ends.settle()
+        return state | {"value": ends.value, "where": ends.where, "document": ends.document}
 
     @classmethod
     def of_state(cls, state: Mapping[str, Tensor], every: int = EVERY) -> Self:
@@ -145,69 +146,79 @@ class SiteSummary:
                 state["range"][1].clone(),
             ),
             Histogram(state["histogram"]),
-            _examples_of(state, "top"),
-            _examples_of(state, "bottom"),
+            Examples(state["value"], state["where"], state["document"]),
             every,
         )
 
 
-def _examples_of(state: Mapping[str, Tensor], end: str) -> Examples:
-    return Examples(state[f"{end}.value"], state[f"{end}.where"], state[f"{end}.document"])
+@contextmanager
+def _only_kept(
+    values: Float32[Tensor, "window pos unit"], left_out: Int64[Tensor, " n"]
+) -> Iterator[Callable[[float], object]]:
+    """Let the positions that are left out be set to a number that changes no result, and set them back."""
+    flat = values.flatten(0, 1)
+    saved = flat[left_out]
+    try:
+        yield lambda number: flat.index_fill_(0, left_out, number)
+    finally:
+        flat.index_copy_(0, left_out, saved)
 
 
-def _sum(values: Float32[Tensor, "window pos unit"], kept: Kept, out: Float32[Tensor, "window unit"]) -> None:
-    """Each window's sum over its kept positions."""
-    torch.sum(values[:, kept.hull], 1, out=out)
-    for k, part in kept.odd:
-        torch.sum(values[k, part], 0, out=out[k])
+def _sums(
+    values: Float32[Tensor, "window pos unit"], buffers: Buffers
+) -> tuple[Float32[Tensor, "window unit"], Float32[Tensor, "window unit"], Float32[Tensor, "window unit"]]:
+    """Each window's sum, sum of squares and number of positions above zero."""
+    scratch = buffers.take("scratch", tuple(values.shape), values)
+    sums = values.sum(1)
+    squares = torch.mul(values, values, out=scratch).sum(1)
+    return sums, squares, torch.gt(values, 0, out=scratch).sum(1)
 
 
-def _extremes(
-    values: Float32[Tensor, "window pos unit"], kept: Kept, buffers: Buffers
-) -> tuple[Float32[Tensor, "window piece unit"], Float32[Tensor, "window piece unit"]]:
-    """Minima and maxima of pieces of ``PIECE`` positions of the hull; infinite where nothing is kept."""
-    inside = values[:, kept.hull]
-    pieces = -(-inside.shape[1] // PIECE)
-    shape = (len(values), pieces, values.shape[2])
-    low, high = buffers.take("low", shape, values), buffers.take("high", shape, values)
-    for out, reduce, nothing in ((low, torch.amin, torch.inf), (high, torch.amax, -torch.inf)):
-        _by_piece(inside, reduce, out)
-        for k, _ in kept.odd:
-            window = inside[k].masked_fill(~kept.mask[k, kept.hull, None], nothing)
-            _by_piece(window[None], reduce, out[k : k + 1])
-    return low, high
-
-
-def _by_piece(
-    values: Float32[Tensor, "window pos unit"],
-    reduce: Callable[..., Tensor],
-    out: Float32[Tensor, "window piece unit"],
-) -> None:
-    whole = values.shape[1] // PIECE
-    if whole:
-        reduce(values[:, : whole * PIECE].unflatten(1, (whole, PIECE)), 2, out=out[:, :whole])
-    if whole < out.shape[1]:
-        reduce(values[:, whole * PIECE :], 1, out=out[:, whole])
+def _peaks(
+    values: Float32[Tensor, "window pos unit"], leave_out: Callable[[float], object], buffers: Buffers
+) -> tuple[
+    Float32[Tensor, "window piece two_units"],
+    Float32[Tensor, "window piece unit"],
+    Float32[Tensor, "window piece unit"],
+]:
+    """Maxima of pieces of ``PIECE`` positions of the values and of the negated ones; maxima and minima."""
+    n, positions, width = values.shape
+    pieces = -(-positions // PIECE)
+    peaks = buffers.take("peaks", (n, pieces, 2 * width), values)
+    low = buffers.take("low", (n, pieces, width), values)
+    high = peaks[..., :width]
+    for out, reduce, nothing in ((high, torch.amax, -torch.inf), (low, torch.amin, torch.inf)):
+        leave_out(nothing)
+        whole = positions // PIECE
+        if whole:
+            pieced = values[:, : whole * PIECE].unflatten(1, (whole, PIECE))
+            reduce(pieced, 2, out=out[:, :whole])
+        if whole < pieces:
+            reduce(values[:, whole * PIECE :], 1, out=out[:, whole])
+    torch.neg(low, out=peaks[..., width:])
+    return peaks, high, low
 
 
 @dataclass(frozen=True)
 class _Pieces:
-    """The pieces of a document whose windows begin at ``first``, of the values or of the negated ones."""
+    """The pieces of a document whose windows begin at ``first``; units as in :attr:`SiteSummary.ends`."""
 
     acts: Float32[Tensor, "window pos unit"]
+    """NaN where nothing is kept."""
     kept: Kept
     first: int
-    sign: int
 
     def values(self, window: Tensor, piece: Tensor, unit: Tensor) -> Tensor:
-        """What the units are, in one piece each; -inf where nothing is kept."""
-        row, hull = (window + self.first)[:, None], self.kept.hull
-        column = torch.arange(PIECE, device=row.device) + (piece * PIECE + hull.start)[:, None]
-        column.clamp_(max=hull.stop - 1)
-        flat = (column + row * self.acts.shape[1]).mul_(self.acts.shape[2]).add_(unit[:, None])
-        found = self.acts.view(-1)[flat].mul_(self.sign)
-        return found.masked_fill_(~self.kept.mask[row, column], -torch.inf) if self.kept.odd else found
+        """What the units are, in one piece each; NaN where nothing is kept."""
+        positions, width = self.acts.shape[1:]
+        column = torch.arange(PIECE, device=window.device) + (piece * PIECE)[:, None]
+        column.clamp_(max=positions - 1)
+        negated = (unit >= width)[:, None]
+        flat = (
+            column.add_((window + self.first)[:, None] * positions).mul_(width).add_((unit % width)[:, None])
+        )
+        return self.acts.view(-1)[flat].mul_(1 - 2 * negated.float())
 
     def where(self, window: Tensor, piece: Tensor, column: Tensor) -> Tensor:
         """Corpus positions of columns of pieces."""
-        return self.kept.place[window + self.first, column + piece * PIECE + self.kept.hull.start]
+        return self.kept.place[window + self.first, column + piece * PIECE]
