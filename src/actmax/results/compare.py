@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from actmax.errors import ActmaxError
-from actmax.results.frames import library
+from actmax.results.frames import Framed
 from actmax.results.manifest import Manifest
 from actmax.results.maximize import MaximizeResult
-from actmax.results.plain import from_plain, json_text, to_plain
-from actmax.results.rendering import renderer_of
+from actmax.results.plain import from_plain, to_plain
 from actmax.results.run import CorpusMaximum
-from actmax.results.store import read_json, write_files
+from actmax.results.saving import RESULT, Saved
 
 SCHEMA = "actmax.compare/1"
-RESULT, MANIFEST, REPORT = "result.json", "manifest.json", "report.html"
 
 
 @dataclass(frozen=True)
@@ -32,8 +28,10 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class CompareResult:
+class CompareResult(Saved, Framed):
     """What each method found for the same question."""
+
+    schema: ClassVar[str] = SCHEMA
 
     results: tuple[MaximizeResult, ...]
     """One a method, in the order in which they were asked for."""
@@ -111,31 +109,9 @@ class CompareResult:
         plain: dict[str, Any] = to_plain(head)
         return {**plain, "results": [one.to_json() for one in self.results]}
 
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``result.json``, ``manifest.json`` and ``report.html``: all, or none.
-
-        Raises:
-            ActmaxError: the folder cannot be made or written to, or its disk is full.
-        """
-        write_files(
-            folder,
-            {
-                RESULT: json_text(self.to_json()).encode(),
-                MANIFEST: json_text(self.manifest.to_json()).encode(),
-                REPORT: renderer_of(SCHEMA).page(self).encode(),
-            },
-        )
-
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> CompareResult:
-        """What :meth:`save` wrote; tensors lie in the folders of the methods.
-
-        Raises:
-            ActmaxError: a file is missing, was changed, or is of another kind or version.
-        """
-        place = Path(folder)
-        data = read_json(place / RESULT, SCHEMA)
-        manifest = read_json(place / MANIFEST, Manifest.schema)
+    def _from_json(cls, data: Mapping[str, Any], manifest: Mapping[str, Any]) -> CompareResult:
+        """Without tensors, which lie in the folders of the methods."""
         results = data.get("results")
         if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
             raise ActmaxError(f"{RESULT} holds no results; it was changed, so make it again.")
@@ -146,23 +122,14 @@ class CompareResult:
         more = {name: data[name] for name in ("complete", "failed") if name in data}
         return from_plain(cls, {"results": told, "manifest": manifest, **more}, RESULT)
 
-    def to_pandas(self) -> Any:
-        """A ``pandas.DataFrame``: one row per method.
+    def columns(self, what: str | None = None) -> dict[str, list[Any]]:
+        """One row per method (``"methods"``).
 
         Raises:
-            ActmaxError: pandas is not installed.
+            ActmaxError: there is no such table.
         """
-        return library("pandas").DataFrame(self._columns())
-
-    def to_polars(self) -> Any:
-        """A ``polars.DataFrame``, as :meth:`to_pandas`.
-
-        Raises:
-            ActmaxError: polars is not installed.
-        """
-        return library("polars").DataFrame(self._columns())
-
-    def _columns(self) -> dict[str, list[Any]]:
+        if what not in (None, "methods"):
+            raise ActmaxError(f"There is no table {what!r}; ask for 'methods'.")
         return {
             "method": [one.method for one in self.results],
             "activation": [reached(one) for one in self.results],
@@ -175,10 +142,6 @@ class CompareResult:
                 for name in ("sequences_scored", "forward_tokens", "backward_tokens", "seconds")
             },
         }
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        return renderer_of(SCHEMA).summary(self)
 
 
 def reached(result: MaximizeResult) -> float:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from actmax.errors import ActmaxError
 from actmax.results.run import Run
-
-Table: TypeAlias = Literal["runs", "trajectories"]
 
 _OF_A_RUN = (
     "restart",
@@ -51,6 +50,34 @@ def columns(runs: Sequence[Run], what: str) -> dict[str, list[Any]]:
         **{name: [getattr(run, name) for run in runs] for name in _OF_A_RUN},
         **{name: [list(getattr(run, name)) for run in runs] for name in _LISTS},
     }
+
+
+class Framed(ABC):
+    """A result that has tables."""
+
+    @abstractmethod
+    def columns(self, what: str | None = None) -> Mapping[str, list[Any]]:
+        """Column name to values; ``what`` names the table, None for the first.
+
+        Raises:
+            ActmaxError: there is no such table.
+        """
+
+    def to_pandas(self, what: str | None = None) -> Any:
+        """A ``pandas.DataFrame`` of :meth:`columns`.
+
+        Raises:
+            ActmaxError: there is no such table, or pandas is not installed.
+        """
+        return library("pandas").DataFrame(dict(self.columns(what)))
+
+    def to_polars(self, what: str | None = None) -> Any:
+        """A ``polars.DataFrame`` of :meth:`columns`.
+
+        Raises:
+            ActmaxError: there is no such table, or polars is not installed.
+        """
+        return library("polars").DataFrame(dict(self.columns(what)))
 
 
 def library(name: str) -> Any:

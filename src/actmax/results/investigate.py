@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from actmax.results.check import Read
 from actmax.results.finding import Check, Number, Passage, Picture
 from actmax.results.manifest import Manifest
-from actmax.results.rendering import renderer_of
 from actmax.results.reproduce import ReproduceResult
-from actmax.results.saving import load_result, result_json, save_result
+from actmax.results.saving import Saved
 
 SCHEMA = "actmax.investigate/1"
 
@@ -63,8 +61,10 @@ class Soft:
 
 
 @dataclass(frozen=True)
-class InvestigateResult:
+class InvestigateResult(Saved):
     """Observation, intervention, their agreement, reproducibility, the checks, and a conclusion."""
+
+    schema: ClassVar[str] = SCHEMA
 
     unit: str
     site: str
@@ -100,28 +100,3 @@ class InvestigateResult:
             if one.name == name:
                 return one
         raise KeyError(name)
-
-    def to_json(self) -> dict[str, Any]:
-        """What ``result.json`` holds."""
-        return result_json(self, SCHEMA)
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``result.json``, ``manifest.json`` and ``report.html``: all, or none.
-
-        Raises:
-            ActmaxError: the folder cannot be made or written to, or its disk is full.
-        """
-        save_result(self, SCHEMA, folder)
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> InvestigateResult:
-        """What :meth:`save` wrote.
-
-        Raises:
-            ActmaxError: a file is missing, was changed, or is of another kind or version.
-        """
-        return load_result(cls, SCHEMA, folder)
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        return renderer_of(SCHEMA).summary(self)

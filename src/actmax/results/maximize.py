@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from actmax.errors import ActmaxError
-from actmax.results.frames import Table, columns, library
+from actmax.results.frames import Framed, columns
 from actmax.results.manifest import Manifest
-from actmax.results.plain import from_plain, json_text, to_plain
-from actmax.results.rendering import renderer_of
 from actmax.results.run import Best, Candidate, CorpusMaximum, Cost, Isolation, RandomTokens, Run
-from actmax.results.store import read_json, read_tensors, tensor_bytes, write_files
+from actmax.results.saving import RESULT, Saved
 
 SCHEMA = "actmax.maximize/1"
 
@@ -30,13 +26,13 @@ SITE_BEFORE, SITE_AFTER = "site_before", "site_after"
 EMBEDDING_SAMPLE = "embedding_sample"
 """Values drawn from the model's embedding matrix, ``[n]``."""
 
-RESULT, MANIFEST = "result.json", "manifest.json"
-TENSORS, REPORT = "tensors.safetensors", "report.html"
-
 
 @dataclass(frozen=True)
-class MaximizeResult:
+class MaximizeResult(Saved, Framed):
     """What a search for the input of one unit found."""
+
+    schema: ClassVar[str] = SCHEMA
+    tensor_file: ClassVar[str | None] = "tensors.safetensors"
 
     unit: str
     site: str
@@ -83,60 +79,17 @@ class MaximizeResult:
         """Whether vectors were optimised, whose nearest tokens are then another thing than the optimum."""
         return any(run.cosine for run in self.runs)
 
-    def to_json(self) -> dict[str, Any]:
-        """What ``result.json`` holds."""
-        plain: dict[str, Any] = to_plain(replace(self, tensors={}))
-        del plain["tensors"], plain["manifest"]
-        return {"schema": SCHEMA, **plain}
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``result.json``, ``manifest.json``, ``tensors.safetensors``, ``report.html``: all, or none.
+    def columns(self, what: str | None = None) -> dict[str, list[Any]]:
+        """One row per restart (``"runs"``), or one per restart and step (``"trajectories"``).
 
         Raises:
-            ActmaxError: the folder cannot be made or written to, or its disk is full.
+            ActmaxError: there is no such table.
         """
-        write_files(
-            folder,
-            {
-                RESULT: json_text(self.to_json()).encode(),
-                MANIFEST: json_text(self.manifest.to_json()).encode(),
-                TENSORS: tensor_bytes(self.tensors),
-                REPORT: renderer_of(SCHEMA).page(self).encode(),
-            },
-        )
+        return columns(self.runs, what or "runs")
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> MaximizeResult:
-        """What :meth:`save` wrote.
-
-        Raises:
-            ActmaxError: a file is missing, was changed, or is of another kind or version.
-        """
-        place = Path(folder)
-        data = read_json(place / RESULT, SCHEMA)
-        manifest = read_json(place / MANIFEST, Manifest.schema)
-        known = {name: value for name, value in data.items() if name != "tensors"}
-        made = from_plain(cls, {**known, "manifest": manifest}, RESULT)
+    def _from_json(cls, data: Mapping[str, Any], manifest: Mapping[str, Any]) -> MaximizeResult:
+        made = super()._from_json(data, manifest)
         if all(run.restart != made.best.restart for run in made.runs):
             raise ActmaxError(f"{RESULT} names a best restart that it does not hold; make it again.")
-        return replace(made, tensors=read_tensors(place / TENSORS))
-
-    def to_pandas(self, what: Table = "runs") -> Any:
-        """A ``pandas.DataFrame``: one row per restart, or with ``"trajectories"`` one per restart and step.
-
-        Raises:
-            ActmaxError: pandas is not installed.
-        """
-        return library("pandas").DataFrame(columns(self.runs, what))
-
-    def to_polars(self, what: Table = "runs") -> Any:
-        """A ``polars.DataFrame``, as :meth:`to_pandas`.
-
-        Raises:
-            ActmaxError: polars is not installed.
-        """
-        return library("polars").DataFrame(columns(self.runs, what))
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        return renderer_of(SCHEMA).summary(self)
+        return made

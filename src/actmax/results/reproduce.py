@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from actmax.results.finding import Number, Picture
 from actmax.results.manifest import Manifest
-from actmax.results.rendering import renderer_of
-from actmax.results.saving import load_result, result_json, save_result
+from actmax.results.saving import Saved
 
 SCHEMA = "actmax.reproduce/1"
 
@@ -32,8 +30,10 @@ class Repeat:
 
 
 @dataclass(frozen=True)
-class ReproduceResult:
+class ReproduceResult(Saved):
     """How far independent runs agree, beside the same numbers where nothing is to be found."""
+
+    schema: ClassVar[str] = SCHEMA
 
     unit: str
     site: str
@@ -63,28 +63,3 @@ class ReproduceResult:
             KeyError: there is none of that name.
         """
         return next(one for one in self.numbers if one.name == name)
-
-    def to_json(self) -> dict[str, Any]:
-        """What ``result.json`` holds."""
-        return result_json(self, SCHEMA)
-
-    def save(self, folder: str | os.PathLike[str]) -> None:
-        """Write ``result.json``, ``manifest.json`` and ``report.html``: all, or none.
-
-        Raises:
-            ActmaxError: the folder cannot be made or written to, or its disk is full.
-        """
-        save_result(self, SCHEMA, folder)
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> ReproduceResult:
-        """What :meth:`save` wrote.
-
-        Raises:
-            ActmaxError: a file is missing, was changed, or is of another kind or version.
-        """
-        return load_result(cls, SCHEMA, folder)
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        return renderer_of(SCHEMA).summary(self)

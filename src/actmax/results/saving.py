@@ -1,54 +1,82 @@
-"""How results of several kinds are written and read: ``result.json``, ``manifest.json``, ``report.html``."""
+"""What every result can do: become JSON, go into a folder, come back, and show itself in a notebook.
+
+A folder holds ``result.json``, ``manifest.json``, ``report.html`` and, for kinds with tensors, one file of
+safetensors. They are written together or not at all, and nothing is ever unpickled.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from actmax.results.manifest import Manifest
 from actmax.results.plain import from_plain, json_text, to_plain
 from actmax.results.rendering import renderer_of
-from actmax.results.store import read_json, write_files
+from actmax.results.store import read_json, read_tensors, tensor_bytes, write_files
 
 RESULT, MANIFEST, REPORT = "result.json", "manifest.json", "report.html"
 
-T = TypeVar("T")
+R = TypeVar("R", bound="Saved")
 
 
-def result_json(result: Any, schema: str) -> dict[str, Any]:
-    """A result without its manifest, beginning with its schema."""
-    plain: dict[str, Any] = to_plain(result)
-    del plain["manifest"]
-    return {"schema": schema, **plain}
+class Saved:
+    """A result: a frozen dataclass with the field ``manifest``, and ``tensors`` where it names their file."""
+
+    schema: ClassVar[str]
+    """Kind and version, such as ``actmax.check/1``."""
+    tensor_file: ClassVar[str | None] = None
+    """Where the field ``tensors`` goes; None for a result without."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``result.json`` holds."""
+        beside = {"manifest", "tensors"}
+        told = {name: to_plain(getattr(self, name)) for name in _names(type(self)) if name not in beside}
+        return {"schema": self.schema, **told}
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write ``result.json``, ``manifest.json``, ``report.html`` and the tensors, if any: all, or none.
+
+        Raises:
+            ActmaxError: the folder cannot be made or written to, or its disk is full.
+        """
+        held: Any = self
+        files = {
+            RESULT: json_text(self.to_json()).encode(),
+            MANIFEST: json_text(held.manifest.to_json()).encode(),
+        }
+        if self.tensor_file is not None:
+            files[self.tensor_file] = tensor_bytes(held.tensors)
+        files[REPORT] = renderer_of(self.schema).page(self).encode()
+        write_files(folder, files)
+
+    @classmethod
+    def load(cls: type[R], folder: str | os.PathLike[str]) -> R:
+        """What :meth:`save` wrote.
+
+        Raises:
+            ActmaxError: a file is missing, was changed, or is of another kind or version.
+        """
+        place = Path(folder)
+        data = read_json(place / RESULT, cls.schema)
+        made = cls._from_json(data, read_json(place / MANIFEST, Manifest.schema))
+        if cls.tensor_file is None:
+            return made
+        tensors: Any = {"tensors": read_tensors(place / cls.tensor_file)}
+        return replace(made, **tensors)  # type: ignore[type-var]  # a dataclass, as the class says
+
+    @classmethod
+    def _from_json(cls: type[R], data: Mapping[str, Any], manifest: Mapping[str, Any]) -> R:
+        """The result without its tensors."""
+        known = {name: data[name] for name in _names(cls) if name in data and name != "tensors"}
+        return from_plain(cls, {**known, "manifest": dict(manifest)}, RESULT)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return renderer_of(self.schema).summary(self)
 
 
-def save_result(result: Any, schema: str, folder: str | os.PathLike[str]) -> None:
-    """Write the three files: all, or none.
-
-    Raises:
-        ActmaxError: the folder cannot be made or written to, or its disk is full.
-    """
-    write_files(
-        folder,
-        {
-            RESULT: json_text(result_json(result, schema)).encode(),
-            MANIFEST: json_text(result.manifest.to_json()).encode(),
-            REPORT: renderer_of(schema).page(result).encode(),
-        },
-    )
-
-
-def load_result(kind: type[T], schema: str, folder: str | os.PathLike[str]) -> T:
-    """What :func:`save_result` wrote.
-
-    Raises:
-        ActmaxError: a file is missing, was changed, or is of another kind or version.
-    """
-    place = Path(folder)
-    data = read_json(place / RESULT, schema)
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # always a dataclass
-    manifest = read_json(place / MANIFEST, Manifest.schema)
-    found = {name: value for name, value in data.items() if name in known}
-    return from_plain(kind, {**found, "manifest": manifest}, RESULT)
+def _names(kind: type) -> list[str]:
+    return [field.name for field in fields(kind)]

@@ -67,8 +67,8 @@ class UnitSelectivity:
     p_logistic: float
     """The likelihood-ratio test, which a separable unit has too."""
     fit: str
-    """``ok``; ``separable`` or ``quasi-separable`` (up to ties): the slope is infinite; ``constant``: there is
-    nothing to fit; ``unconverged``: the numbers are approximate."""
+    """``ok``; ``separable`` or ``quasi-separable`` (up to ties): the slope is infinite; ``constant``: nothing
+    can be fitted; ``unconverged``: the numbers are approximate."""
     accuracy: float
     """Of the unit's threshold on the samples that it was fitted to."""
     separable: bool
