@@ -75,6 +75,23 @@ def test_a_corpus_that_changes(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_files_in_the_middle_that_cannot_be_read(
+    model: str, texts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(model, texts, tmp_path / "without")) == 0
+    (texts / "aa.txt").write_bytes(bytes(range(256)) * 4)
+    (texts / "ab.parquet").write_bytes(b"PAR1 and then nothing of the kind PAR1")
+    (texts / "ac.jsonl").write_text('{"title": "no text"}\n')
+    capsys.readouterr()
+    assert main(arguments(model, texts, tmp_path / "with")) == 0
+    printed = capsys.readouterr()
+    assert "3 files that cannot be read were left out" in " ".join((printed.out + printed.err).split())
+    manifest = json.loads((tmp_path / "with" / "manifest.json").read_text())
+    assert any("3 files that cannot be read" in one for one in manifest["corpus"]["skipped"])
+    for name in ("units.parquet", "examples.parquet"):
+        assert (tmp_path / "with" / name).read_bytes() == (tmp_path / "without" / name).read_bytes()
+
+
 def test_ctrl_c_leaves_with_130(model: str, texts: Path, tmp_path: Path) -> None:
     (texts / "long.txt").write_text("the dog ran to the sea where a red ship was waiting " * 1000)
     folder = tmp_path / "atlas"

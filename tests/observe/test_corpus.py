@@ -138,7 +138,7 @@ def test_a_folder_in_the_order_of_names(tmp_path: Path) -> None:
     assert texts_of(tokens) == ["first", "second", "third"]
     assert tokens.skipped == (
         "1 file of another kind was left out",
-        "1 file that cannot be read was left out",
+        "1 file that cannot be read was left out from there on",
     )
 
 

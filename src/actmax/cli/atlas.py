@@ -130,13 +130,17 @@ def build(
         return
     from rich.markup import escape
 
+    from actmax.report.tokens import legible
+
     screen, read = console(json=json, quiet=quiet), manifest["corpus"]
     screen.print(
         f"{manifest['units']:,} units of {escape(manifest['model'])} over {read['tokens']:,} tokens of"
         f" {escape(read['name'])} in {escape(str(folder))}"
     )
+    for phrase in read["skipped"]:
+        screen.print(escape(legible(phrase)), style="yellow")
     if read["attribution"]:
-        screen.print(escape(read["attribution"]))
+        screen.print(escape(legible(read["attribution"])))
 
 
 @app.command("show")

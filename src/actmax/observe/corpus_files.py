@@ -102,7 +102,10 @@ def _folder(folder: Path, field: str) -> Source:
             try:
                 yield from _documents(path, path.relative_to(folder).as_posix(), field, skips)
             except (ActmaxError, OSError):
-                skips.add("file that cannot be read was left out", "files that cannot be read were left out")
+                skips.add(
+                    "file that cannot be read was left out from there on",
+                    "files that cannot be read were left out from there on",
+                )
 
     return Source(folder.absolute().name or str(folder), documents, "\n".join(keys))
 
