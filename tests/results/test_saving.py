@@ -1,0 +1,43 @@
+"""Every kind of result is saved, loaded and shown in the one way."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from actmax.observe.result import ObserveResult
+from actmax.results.check import CheckResult
+from actmax.results.compare import CompareResult
+from actmax.results.frames import Framed
+from actmax.results.investigate import InvestigateResult
+from actmax.results.maximize import MaximizeResult
+from actmax.results.reproduce import ReproduceResult
+from actmax.results.saving import Saved
+from actmax.results.schema import schema_of
+from actmax.results.select import SelectResult
+
+KINDS = (
+    CheckResult,
+    CompareResult,
+    InvestigateResult,
+    MaximizeResult,
+    ObserveResult,
+    ReproduceResult,
+    SelectResult,
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_schema_and_its_manifest(kind: type[Saved]) -> None:
+    name = kind.schema.removeprefix("actmax.").partition("/")[0]
+    assert kind.__name__ == f"{name.title()}Result"
+    assert schema_of(name)["properties"]["schema"] == {"const": kind.schema}
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # all are dataclasses
+    assert "manifest" in names
+    assert ("tensors" in names) == (kind.tensor_file is not None)
+
+
+def test_results_with_tables() -> None:
+    framed = {kind for kind in KINDS if issubclass(kind, Framed)}
+    assert framed == {CompareResult, MaximizeResult, ObserveResult, SelectResult}
