@@ -23,9 +23,10 @@ import numpy as np
 import actmax
 from actmax.api.check import MAX_TOKENS, WINDOW
 from actmax.api.investigate import investigate
-from actmax.checks.battery import gather, measures
+from actmax.checks.battery import OTHERS, gather, measures, sample_of
 from actmax.checks.measure import Measure, rank_p
 from actmax.checks.shuffled import shuffled_copy
+from actmax.checks.verdicts import LEVEL, standing
 from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.sites import list_sites, resolve
@@ -47,7 +48,6 @@ KINDS = (
     "hook_resid_post",
 )
 """One site of each, at evenly spaced depths."""
-SHARED_UNITS = 19
 
 
 def eight(model: Model, seed: int) -> list[str]:
@@ -132,38 +132,43 @@ def _plain(text: str) -> str:
 def false_alarms(model: Model, n: int, seed: int) -> str:
     """Of ``n`` random units of a copy with shuffled weights, how many each check calls meaningful.
 
-    Each is judged against 19 of the others, drawn at random; all share one reading and one batch of ascents.
+    Each is judged against 19 of the others, drawn at random, and against 20 units of a second shuffled copy;
+    all units of a copy share one reading and one batch of ascents.
     """
     tokens = open_corpus(DEFAULT_CORPUS, model.tokenizer, max_tokens=MAX_TOKENS)
     bos = model.tokenizer.bos_token_id
-    windows = windows_of(tokens, length=WINDOW, bos=bos, max_tokens=MAX_TOKENS // 2)
-    copied = shuffled_copy(model, seed)
-    unit = resolve(copied, KNOWN)
-    material = gather(copied, unit, windows, seed, others=n + SHARED_UNITS - 1)
+    windows = windows_of(tokens, length=WINDOW, bos=bos, max_tokens=MAX_TOKENS)
+    found = []
+    for k, others in enumerate((n + OTHERS - 1, OTHERS)):
+        copied = shuffled_copy(model, seed + k)
+        sample = sample_of(copied, resolve(copied, KNOWN), windows, seed + k, others)
+        found.append(list(measures(gather(sample, seed + k), control=True)))
     lines = [
+        f"Of {n} random units of `{KNOWN.partition(':')[0]}` in a copy with shuffled weights, each judged"
+        f" against {OTHERS} others and against {1 + OTHERS} units of another copy with shuffled weights, these"
+        " were called meaningful (`stands out`):",
         "",
-        f"False alarms: of {n} random units of `hidden_states.4` in a copy with shuffled weights, each"
-        f" against {SHARED_UNITS} others, these were called meaningful:",
-        "",
-        "| check | called meaningful | share |",
-        "|---|---|---|",
+        f"| check | p at most 0.05 among {OTHERS} others | meaningful | share |",
+        "|---|---|---|---|",
     ]
-    for measure in measures(material):
-        found = alarms(measure, n, seed)
-        lines.append(f"| {measure.assumption} | {found} of {n} | {100 * found / n:.0f} % |")
+    for mine, control in zip(*found, strict=True):
+        ranked, called = alarms(mine, control, n, seed)
+        lines.append(f"| {mine.assumption} | {ranked} of {n} | {called} of {n} | {100 * called / n:.0f} % |")
     return "\n".join(lines) + "\n"
 
 
-def alarms(measure: Measure, n: int, seed: int) -> int:
-    """How many of the first ``n`` units have p <= 0.05 against 19 of the rest."""
+def alarms(measure: Measure, control: Measure, n: int, seed: int) -> tuple[int, int]:
+    """How many of the first ``n`` units have p <= 0.05 against 19 of the rest, and how many stand out."""
     values = [measure.statistic, *measure.others]
     rng = np.random.default_rng(seed)
-    count = 0
+    ranked = called = 0
     for k in range(n):
         rest = [value for j, value in enumerate(values) if j != k]
-        chosen = rng.choice(len(rest), SHARED_UNITS, replace=False)
-        count += rank_p(values[k], [rest[j] for j in chosen]) <= 0.05
-    return count
+        chosen = [rest[j] for j in rng.choice(len(rest), OTHERS, replace=False)]
+        p = rank_p(values[k], chosen)
+        ranked += p <= LEVEL
+        called += standing(p, rank_p(values[k], [control.statistic, *control.others])) == "stands out"
+    return ranked, called
 
 
 def main() -> None:

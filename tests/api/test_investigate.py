@@ -7,12 +7,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from tests.checks.planted import letters, triggered
+from tests.checks.planted import letters, triggered, wired
 from tests.tiny import tiny_model
 
 from actmax.api.check import check
 from actmax.api.investigate import investigate
 from actmax.errors import ActmaxError
+from actmax.report.investigate import page
 from actmax.results.check import CheckResult
 from actmax.results.investigate import InvestigateResult
 from actmax.results.schema import schema_of
@@ -37,6 +38,7 @@ def test_the_story_is_whole_and_its_sentences_hold_its_numbers(story: Investigat
     assert story.soft is not None
     assert f"{story.soft.activation:.3g}" in done
     assert "3 runs" in done
+    assert "searched" not in done
     assert concluded.startswith("What may be concluded: ")
     assert story.reproduced is not None
     assert story.reproduced.verdict in ("same point", "same subspace", "different solutions")
@@ -96,17 +98,64 @@ def test_check_alone_gives_the_same_checks_where_nothing_is_random(tmp_path: Pat
     assert again.to_json()["checks"] == result.to_json()["checks"]
 
 
-def test_ctrl_c_keeps_the_checks_that_are_done() -> None:
-    def stop(stage: str, done: int, total: int | None) -> None:
-        if stage == "continuity":
+def test_the_conclusion_of_a_planted_unit_is_what_was_planted() -> None:
+    """One trigger that the output reads strongly, and a text search that finds it."""
+    settings = {**BRIEF, "others": 19}
+    result = investigate(wired(0.02), "blocks.1.mlp.hook_post:0", runs=2, method="text", **settings)  # type: ignore[arg-type]
+    seen, done, concluded = result.conclusion
+    assert "strongest in one kind of context, most often at “a” (100 %" in seen
+    assert "simple facts about the words predict where" in seen
+    found = next(text for text in result.texts if text.source == "hybrid")
+    assert found.ratio is not None
+    assert found.ratio > 0.9
+    assert found.resemblance > 0.9
+    assert f"the best text that was searched gives {found.activation:.3g}" in done
+    assert "in a context like theirs" in done
+    assert found.text.endswith(" a"), "it is read at the last position"
+    assert "stands out among units of its site in" in concluded
+    assert "what ablating it does" in concluded
+    assert result.check("readability").number("corpus_rank").n > 0
+
+
+@pytest.mark.parametrize(
+    ("stage", "checks", "soft", "reproduced"),
+    [
+        ("ascending", [], False, False),
+        ("searching text", [], True, True),
+        ("one feature", [], True, True),
+        ("continuity", ["one-feature", "importance"], True, True),
+        (
+            "shuffled weights: observing",
+            ["one-feature", "importance", "continuity", "readability"],
+            True,
+            True,
+        ),
+    ],
+)
+def test_ctrl_c_keeps_what_is_done(stage: str, checks: list[str], soft: bool, reproduced: bool) -> None:
+    def stop(now: str, done: int, total: int | None) -> None:
+        if now == stage:
             raise KeyboardInterrupt
 
-    result = investigate(tiny_model(), "hidden_states.2:5", runs=2, method=None, progress=stop, **BRIEF)  # type: ignore[arg-type]
+    result = investigate(tiny_model(), "hidden_states.2:5", runs=2, progress=stop, **BRIEF)  # type: ignore[arg-type]
     assert not result.complete
-    assert [one.name for one in result.checks] == ["one-feature", "importance"]
+    assert [one.name for one in result.checks] == checks
     assert result.seen is not None
-    assert result.reproduced is not None
-    assert result.conclusion == ()
+    assert (result.soft is not None, result.reproduced is not None) == (soft, reproduced)
+    assert bool(result.conclusion) == (len(checks) == 4), (
+        "three sentences where all checks of the model are there"
+    )
+    assert "interrupted" in page(result).lower()
+
+
+def test_ctrl_c_before_anything_is_known_keeps_nothing() -> None:
+    def stop(now: str, done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        investigate(tiny_model(), "hidden_states.2:5", runs=2, progress=stop, **BRIEF)  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        check(tiny_model(), "hidden_states.2:5", progress=stop, **BRIEF)  # type: ignore[arg-type]
 
 
 def test_mistakes_are_sentences() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 from tests.tiny import tiny_model
 
+from actmax.api.maximize import maximize
 from actmax.api.reproduce import reproduce
 from actmax.errors import ActmaxError
 from actmax.results.reproduce import ReproduceResult
@@ -63,3 +65,45 @@ def test_an_interruption_keeps_what_was_done() -> None:
     result = reproduce(tiny_model(), "hidden_states.2:5", runs=3, length=3, steps=9, on_step=stop)
     assert not result.complete
     assert result.settings["steps_done"] == 3
+
+
+@pytest.fixture
+def brief(tmp_path: Path) -> dict[str, Any]:
+    text = "the cat sat on the mat and the dog ran to the sea where a red ship was waiting. " * 6
+    (tmp_path / "corpus.txt").write_text(text, encoding="utf-8")
+    return {"method": "random", "length": 3, "budget": 40, "corpus": str(tmp_path / "corpus.txt")}
+
+
+def test_a_token_method_is_compared_with_random_tokens_and_an_unrelated_unit(brief: dict[str, Any]) -> None:
+    model = tiny_model()
+    result = reproduce(model, "hidden_states.2:5", runs=3, seed=4, **brief)
+    assert result.complete
+    assert len(result.unrelated) == 1
+    assert any(run.ids != result.runs[0].ids for run in result.runs)
+    for k, run in enumerate(result.runs):
+        alone = maximize(model, "hidden_states.2:5", seed=4 + k, **brief)
+        assert run.ids == alone.best_run.ids, "each run has its seed"
+    unique = result.number("unique_tokens")
+    assert unique.value == len({one for run in result.runs for one in run.ids})
+    labels = [control.label for control in unique.controls]
+    assert labels == ["random tokens", "an unrelated unit, as many runs"]
+    assert "random tokens" in result.sentence
+    without = reproduce(model, "hidden_states.2:5", runs=2, unrelated=0, **brief)
+    assert [control.label for control in without.number("unique_tokens").controls] == ["random tokens"]
+
+
+def test_an_interruption_keeps_the_runs_of_a_token_method_that_are_done(brief: dict[str, Any]) -> None:
+    def stop(index: int, total: int, note: str) -> None:
+        if "run 3" in note:
+            raise KeyboardInterrupt
+
+    result = reproduce(tiny_model(), "hidden_states.2:5", runs=5, on_step=stop, **brief)
+    assert not result.complete
+    assert len(result.runs) == 2
+    assert result.unrelated == ()
+
+    def at_once(index: int, total: int, note: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(tiny_model(), "hidden_states.2:5", runs=5, on_step=at_once, **brief)

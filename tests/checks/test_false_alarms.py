@@ -7,7 +7,7 @@ import pytest
 from tests.checks.planted import letters
 from tests.tiny import tiny_model
 
-from actmax.checks.battery import gather, measures
+from actmax.checks.battery import gather, measures, sample_of
 from actmax.checks.measure import Measure, rank_p
 from actmax.checks.shuffled import shuffled_copy
 from actmax.checks.soft_batch import SoftProtocol
@@ -23,8 +23,8 @@ def found() -> list[Measure]:
     model = shuffled_copy(tiny_model("llama"), 1)
     unit = resolve(model, "blocks.1.mlp.hook_post:0")
     brief = SoftProtocol(length=3, steps=5, lr=0.01)
-    material = gather(model, unit, letters(documents=5), 0, protocol=brief, others=UNITS + OTHERS)
-    return list(measures(material))
+    sample = sample_of(model, unit, letters(documents=5), 0, UNITS + OTHERS)
+    return list(measures(gather(sample, 0, protocol=brief)))
 
 
 def test_each_check_calls_at_most_five_percent_of_them_meaningful(found: list[Measure]) -> None:

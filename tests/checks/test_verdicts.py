@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +14,7 @@ from hypothesis import strategies as st
 from tests.tiny import tiny_model
 
 from actmax.checks.importance import spearman
-from actmax.checks.kinds import kinds
+from actmax.checks.kinds import Scale, kinds, least
 from actmax.checks.measure import Measure, rank_p
 from actmax.checks.predictor import auc
 from actmax.checks.shuffled import shuffled_copy
@@ -64,17 +68,18 @@ def test_standing() -> None:
 def test_the_shuffled_copy_is_shown_beside_the_number() -> None:
     check = judge(measure(0.9, (0.1,) * 19), measure(0.3, (0.2,) * 19))
     (control,) = check.numbers[0].controls
-    assert control.value == 0.3
+    assert control.value == 0.2
     assert control.p == check.p_shuffled == pytest.approx(1 / 21)
-    assert "20 units there" in control.label
+    assert control.label == "20 units, weights shuffled (median)"
 
 
 @pytest.mark.parametrize(
     ("name", "facts", "meaningful", "expected"),
     [
-        ("one-feature", {"kinds": 3.0}, True, "3 kinds of context"),
-        ("one-feature", {"kinds": 1.0}, True, "one kind of context"),
-        ("one-feature", {"kinds": 1.0}, False, "no clear kind"),
+        ("one-feature", {"kinds": 3.0, "largest": 0.4}, True, "3 kinds of context"),
+        ("one-feature", {"kinds": 1.0, "largest": 0.5}, False, "one kind of context"),
+        ("one-feature", {"kinds": 1.0, "largest": 0.4}, True, "no clear kind"),
+        ("one-feature", {"kinds": 0.0, "largest": 0.0}, False, "no clear kind"),
         ("importance", {"largest_kl": 0.0}, True, "nothing reads it"),
         ("importance", {"largest_kl": 1.0}, True, "important"),
         ("importance", {"largest_kl": 1.0}, False, "no more than other units"),
@@ -91,46 +96,161 @@ def test_answers(name: str, facts: dict[str, float], meaningful: bool, expected:
     assert answer(name, facts, meaningful=meaningful) == expected
 
 
-def check_of(name: str, standing: str, answer: str = "") -> Check:
-    return Check(name, name.title(), answer, standing, standing == "stands out", 0.05, 0.05, "", (), ())
+def check_of(
+    name: str, standing: str, answer: str = "", p_shuffled: float | None = 0.05, statistic: float = 1.0
+) -> Check:
+    p = 0.05 if standing == "stands out" else 0.5
+    meaningful = standing == "stands out"
+    numbers = (Number(name, name, statistic, 10, "Of 10."),)
+    return Check(name, name.title(), answer, standing, meaningful, p, p_shuffled, "", numbers, ())
 
 
-FACTS = Facts("u:1", "the", 0.25, 1, 0.9, 30.0, 3.0, 1.0, 2.5, 8.0, 10, "different solutions")
+FACTS = Facts(
+    unit="u:1",
+    top_token="the",
+    top_share=0.25,
+    kinds="2 kinds of context",
+    auc=0.9,
+    soft=30.0,
+    soft_ratio=3.0,
+    peak=2.5,
+    strong=8.0,
+    runs=10,
+    verdict="different solutions",
+)
+
+
+def sentences(checks: Sequence[Check] = (), **changed: Any) -> tuple[str, str, str]:
+    return conclusion(replace(FACTS, **changed), checks or [check_of("importance", "ordinary")])
 
 
 def test_the_conclusion_follows_the_numbers() -> None:
     checks = [check_of("importance", "stands out"), check_of("readability", "survives shuffling")]
-    seen, done, concluded = conclusion(FACTS, checks)
+    seen, done, concluded = sentences(checks, text=12.0, text_ratio=1.2, resemblance=0.95)
     assert seen == (
-        "In real text, u:1 is strongest in one kind of context, most often at “the” (25 % of the strongest"
-        " examples), and its strongest positions can be predicted in unseen text (AUC 0.90)."
+        "In real text, u:1 is strongest in 2 kinds of context, most often at “the” (25 % of its strongest"
+        " examples), and simple facts about the words predict where (AUC 0.90; chance is 0.5)."
     )
     assert done == (
-        "Free vectors drive it to 30, 3.00 times the corpus maximum, but their nearest tokens give 1 and"
-        " 2.5 at their strongest position, less than its strongest examples in the corpus (8): the optimum"
-        " does not show what text does; 10 runs find different solutions."
+        "Free vectors drive it to 30 (3 times the corpus maximum), but their nearest tokens give at most 2.5,"
+        " less than its strongest examples in the corpus (8), so the optimum does not show what text does;"
+        " the best text that was searched gives 12 (1.2 times the corpus maximum), in a context like theirs;"
+        " 10 runs find different solutions."
     )
     assert concluded == (
-        "What may be concluded: it stands out among units of its site for: importance; shuffled weights"
-        " give as much for readability, so those numbers say nothing of what was learned."
+        "What may be concluded: it stands out among units of its site in what ablating it does; a copy with"
+        " shuffled weights does as well in how well words predict it, so that is no evidence of something"
+        " learned."
     )
 
 
-def test_the_conclusion_of_an_ordinary_and_of_an_unread_unit() -> None:
-    ordinary = conclusion(FACTS, [check_of("importance", "ordinary")])[2]
-    assert ordinary == "What may be concluded: it does not stand out among units of its site."
-    unread = conclusion(FACTS, [check_of("importance", "ordinary", "nothing reads it")])[2]
-    assert "nothing in the model reads this unit" in unread
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"kinds": "no clear kind"}, "strongest in no clear kind of context,"),
+        ({"kinds": "one kind of context"}, "strongest in one kind of context,"),
+        ({"top_share": 0.19}, "at no token in particular (the commonest, “the”, makes 19 %)"),
+        ({"top_share": 0.2}, "most often at “the” (20 % of its strongest examples)"),
+        ({"auc": 0.8}, "words predict where (AUC 0.80"),
+        ({"auc": 0.79}, "words predict in part where (AUC 0.79"),
+        ({"auc": 0.64}, "words do not predict where (AUC 0.64"),
+    ],
+)
+def test_the_first_sentence(changed: dict[str, Any], said: str) -> None:
+    assert said in sentences(**changed)[0]
 
 
-def test_one_cloud_is_cut_by_chance_at_most_seldom_and_clouds_apart_are_counted() -> None:
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"peak": 7.9},
+            "at most 7.9, less than its strongest examples in the corpus (8), so the optimum does",
+        ),
+        ({"peak": 8.0}, "and their nearest tokens give up to 8, as much as its strongest examples in the"),
+        ({"soft_ratio": None}, "Free vectors drive it to 30, but"),
+        ({"text": 5.0, "text_ratio": None, "resemblance": 0.89}, "gives 5, in a context not like theirs;"),
+        ({"verdict": "same point"}, "10 runs find the same point."),
+        ({"verdict": "same subspace"}, "10 runs find different points of one subspace."),
+    ],
+)
+def test_the_second_sentence(changed: dict[str, Any], said: str) -> None:
+    assert said in sentences(**changed)[1]
+
+
+def test_without_a_search_over_text_nothing_is_said_of_one() -> None:
+    assert "searched" not in sentences()[1]
+
+
+@pytest.mark.parametrize(
+    ("checks", "said"),
+    [
+        (
+            [check_of("importance", "ordinary")],
+            "in what ablating it does it was learned, but is like other units of its site.",
+        ),
+        (
+            [check_of("importance", "ordinary", "nothing reads it"), check_of("continuity", "stands out")],
+            "nothing in the model reads this unit; it stands out among units of its site in what tokens keep"
+            " of its optimum; in what ablating it does it was learned, but is like other units of its site.",
+        ),
+        (
+            [check_of("importance", "survives shuffling"), check_of("one-feature", "survives shuffling")],
+            "a copy with shuffled weights does as well in all of the checks, so none of them is evidence of"
+            " something learned.",
+        ),
+        (
+            [check_of("one-feature", "stands out", p_shuffled=None)],
+            "it stands out among units of its site in how alike its contexts are; no copy with shuffled"
+            " weights was checked in full, so what survives there is not known.",
+        ),
+        (
+            [check_of("one-feature", "ordinary", p_shuffled=None)],
+            "in how alike its contexts are it is like other units of its site; no copy with shuffled weights"
+            " was checked in full, so what survives there is not known.",
+        ),
+    ],
+)
+def test_the_third_sentence(checks: list[Check], said: str) -> None:
+    assert sentences(checks)[2] == f"What may be concluded: {said}"
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    made: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return made
+
+
+def test_clouds_apart_are_counted_and_what_is_in_none_is_scattered() -> None:
     rng = np.random.default_rng(0)
-    cut = sum(kinds(rng.normal(size=(40, 6)), np.random.default_rng(k)).n > 1 for k in range(20))
-    assert cut <= 3
-    centres = 12 * rng.normal(size=(4, 6))
-    apart = np.concatenate([centre + rng.normal(size=(12, 6)) for centre in centres])
-    assert kinds(apart, rng).n == 4
-    assert kinds(np.ones((20, 5)), rng).n == 1
+    centres = 3 * rng.normal(size=(4, 60))
+    sizes = (20, 12, 6, 4)
+    rows = [centre + rng.normal(size=(n, 60)) for centre, n in zip(centres, sizes, strict=True)]
+    lonely = 3 * rng.normal(size=(8, 60))
+    found = kinds(unit_rows(np.concatenate([*rows, lonely])))
+    assert found.sizes == (20, 12, 6), "a kind has at least a tenth of the fifty vectors"
+    assert (found.labels[-8:] == -1).all()
+    assert (found.labels[:20] == 0).all()
+    pairs = sum(n * (n - 1) / 2 for n in sizes) / (50 * 49 / 2)
+    assert found.alike == pytest.approx(pairs, abs=0.01)
+
+
+def test_one_point_is_one_kind_and_random_vectors_are_none() -> None:
+    assert kinds(unit_rows(np.ones((20, 5)))).sizes == (20,)
+    assert kinds(unit_rows(np.ones((1, 5)))).n == 0
+    rng = np.random.default_rng(1)
+    assert all(kinds(unit_rows(rng.normal(size=(48, 200)))).n == 0 for _ in range(20))
+    assert [least(n) for n in (12, 30, 31, 48)] == [3, 3, 4, 5]
+
+
+def test_a_huge_dimension_does_not_decide_who_is_alike() -> None:
+    rng = np.random.default_rng(2)
+    corpus = rng.normal(size=(500, 80))
+    corpus[:, 0] = 1000 * (1 + rng.random(500))
+    corpus[:, 1] = 7.0
+    scale = Scale.of(corpus)
+    assert kinds(scale.directions(corpus[:48])).n == 0
+    assert kinds(unit_rows(corpus[:48])).n == 1
+    assert np.isfinite(scale.directions(np.full((3, 80), 7.0))).all(), "a dimension that never changes"
 
 
 def test_auc_and_spearman_against_scipy() -> None:

@@ -46,7 +46,7 @@ def test_check_and_investigate(
     assert main(["check", "hidden_states.2:5", *some, "--no-shuffled"]) == 0
     shown = capsys.readouterr().out
     assert "One unit, one feature" in shown
-    assert "How alike the contexts are" in shown
+    assert "Shared context" in shown
     arguments = ["investigate", "hidden_states.2:5", *some, "--runs", "2", "--out", str(tmp_path)]
     assert main([*arguments, "--method", "none", "--no-shuffled"]) == 0
     shown = capsys.readouterr().out

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import zip_longest
 
-from actmax.api.maximize import maximize
-from actmax.api.methods import token_method
 from actmax.api.provenance import manifest_of
-from actmax.checks.battery import OTHERS, QUICK, Material, gather, measures
+from actmax.api.searched import named_method, search_text
+from actmax.checks.battery import OTHERS, QUICK, Material, gather, measures, sample_of
 from actmax.checks.measure import Measure
 from actmax.checks.readability import FoundText
 from actmax.checks.shuffled import shuffled_copy
@@ -75,14 +74,17 @@ def check(
     began = time.perf_counter()
     target = unit if isinstance(unit, Unit) else resolve(model, unit)
     check_settings(others=others, steps=steps, length=length)
+    name = None if method is None else named_method(method)
     windows = windows_for(model, corpus, max_tokens=max_tokens, bos=bos, progress=progress)
+    sample = sample_of(model, target, windows, seed, others, progress)
     found = [FoundText("given", text) for text in texts]
-    if method is not None:
-        found.append(searched_text(model, target, method, seed))
+    if name is not None:
+        searched = search_text(sample, name, seed=seed, bos=bos, progress=progress)
+        if not searched.complete:
+            raise KeyboardInterrupt
+        found.append(searched.text)
     protocol = replace(QUICK, steps=steps, length=length)
-    material = gather(
-        model, target, windows, seed, protocol=protocol, others=others, texts=found, progress=progress
-    )
+    material = gather(sample, seed, protocol=protocol, texts=found, progress=progress)
     checks, whole = judged(material, shuffled=shuffled, progress=progress)
     return CheckResult(
         unit=target.name,
@@ -91,10 +93,10 @@ def check(
         model=model.name,
         seed=seed,
         corpus=described(windows),
-        settings=asdict(protocol) | {"others": len(material.sample.others), "max_tokens": max_tokens},
+        settings=asdict(protocol) | {"others": len(sample.others), "max_tokens": max_tokens},
         checks=checks,
         shuffled=shuffled and whole,
-        others=tuple(other.name for other in material.sample.others),
+        others=tuple(other.name for other in sample.others),
         seconds=time.perf_counter() - began,
         manifest=manifest_of(model, seed=seed, bos=bos, corpus_sha256=windows.tokens.text_sha256),
         complete=whole,
@@ -118,19 +120,13 @@ def judged(
         if shuffled:
             progress("shuffling the weights", 0, None)
             copied = shuffled_copy(sample.model, material.seed)
-            there = gather(
-                copied,
-                sample.unit,
-                sample.windows,
-                material.seed,
-                protocol=material.protocol,
-                others=len(sample.others),
-                texts=material.texts,
-                progress=lambda stage, done, total: progress(f"shuffled weights: {stage}", done, total),
-            )
-            for measure in measures(there):
-                progress(f"shuffled weights: {measure.name}", 0, None)
-                control.append(measure)
+
+            def tell(stage: str, done: int, total: int | None) -> None:
+                progress(f"shuffled weights: {stage}", done, total)
+
+            read = sample_of(copied, sample.unit, sample.windows, material.seed, len(sample.others), tell)
+            there = gather(read, material.seed, protocol=material.protocol, progress=tell)
+            control.extend(measures(there, tell, control=True))
     except KeyboardInterrupt:
         if not mine:
             raise
@@ -157,18 +153,6 @@ def windows_for(
         bos=bos_id(model.tokenizer, bos),
         max_tokens=max_tokens,
     )
-
-
-def searched_text(model: Model, unit: Unit, method: str, seed: int) -> FoundText:
-    """The best text of a method that searches tokens.
-
-    Raises:
-        ActmaxError: there is no such method.
-    """
-    name = token_method(method)
-    if name is None:
-        raise ActmaxError(f"{method!r} is no method that searches tokens; leave --method out, or name one.")
-    return FoundText(name, maximize(model, unit, method=name, seed=seed).best.text)
 
 
 def check_settings(*, others: int, steps: int, length: int) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -15,15 +14,16 @@ from actmax.api.check import (
     check_settings,
     described,
     judged,
-    searched_text,
     windows_for,
 )
 from actmax.api.provenance import manifest_of
-from actmax.api.reproduce import UNRELATED, of_optima
-from actmax.checks.battery import OTHERS, QUICK, Material, gather
+from actmax.api.reproduce import of_optima
+from actmax.api.searched import named_method, search_text
+from actmax.checks.battery import OTHERS, QUICK, Material, gather, sample_of
 from actmax.checks.likeness import agreement_numbers, resemblances
-from actmax.checks.one_feature import strongest_examples
+from actmax.checks.one_feature import commonest, strongest_examples
 from actmax.checks.readability import DECODED, FoundText, Judged, judge_texts
+from actmax.checks.sample import Sample
 from actmax.checks.story import Facts, conclusion
 from actmax.errors import ActmaxError
 from actmax.fetch.progress import Progress, silent
@@ -49,7 +49,7 @@ _SHOWN = 10
 class _Story:
     """What is known so far."""
 
-    seen: Seen | None = None
+    seen: Seen
     soft: Soft | None = None
     texts: tuple[Text, ...] = ()
     agreement: tuple[Number, ...] = ()
@@ -58,7 +58,8 @@ class _Story:
     checks: tuple[Check, ...] = ()
     conclusion: tuple[str, ...] = ()
     complete: bool = False
-    facts: dict[str, Any] = field(default_factory=dict)
+    searched: Text | None = None
+    """Of the search over tokens."""
 
 
 def investigate(
@@ -80,7 +81,8 @@ def investigate(
 ) -> InvestigateResult:
     """Observation, intervention, their agreement, reproducibility, the four checks, and three sentences.
 
-    One reading of the corpus and one batch of soft ascents serve all parts. Ctrl-C keeps what is done.
+    One reading of the corpus and one batch of soft ascents serve all parts. Once the corpus has been read
+    Ctrl-C keeps what is done; the result then says that it is not complete.
 
     Args:
         model: from :func:`actmax.load`.
@@ -100,43 +102,38 @@ def investigate(
 
     Raises:
         ActmaxError: an unknown unit, corpus or method, or a setting out of range.
-        KeyboardInterrupt: stopped before there was anything to keep.
+        KeyboardInterrupt: stopped before the corpus had been read; there is nothing to keep.
     """
     began = time.perf_counter()
     target = unit if isinstance(unit, Unit) else resolve(model, unit)
     check_settings(others=others, steps=steps, length=length)
     if runs < 2:
         raise ActmaxError(f"{runs} runs cannot be compared; give --runs at least 2.")
+    name = None if method is None else named_method(method)
     windows = windows_for(model, corpus, max_tokens=max_tokens, bos=bos, progress=progress)
-    found = [FoundText("given", text) for text in texts]
-    if method is not None:
-        found.append(searched_text(model, target, method, seed))
+    sample = sample_of(model, target, windows, seed, others, progress)
     protocol = replace(QUICK, steps=steps, length=length)
-    material = gather(
-        model,
-        target,
-        windows,
-        seed,
-        protocol=protocol,
-        others=others,
-        runs=runs,
-        unrelated=UNRELATED,
-        texts=found,
-        progress=progress,
-    )
-    story = _Story()
+    story = _Story(_seen(sample))
     try:
-        _observe(story, material)
-        _intervene(story, material)
-        story.reproduced = of_optima(
-            model, target, material.sample.others, material.optima, protocol, seed, began
-        )
+        material = gather(sample, seed, protocol=protocol, runs=runs, progress=progress)
+        story.reproduced = of_optima(model, target, sample.others, material.optima, protocol, seed, began)
+        found, stopped = [FoundText("given", text) for text in texts], False
+        if name is not None:
+            try:
+                searched = search_text(sample, name, seed=seed, bos=bos, progress=progress)
+                found.append(searched.text)
+                stopped = not searched.complete
+            except KeyboardInterrupt:
+                stopped = True
+        material = replace(material, texts=tuple(found))
+        _intervene(story, material, name)
+        if stopped:
+            raise KeyboardInterrupt
         story.checks, story.complete = judged(material, shuffled=shuffled, progress=progress)
+        if len(story.checks) == 4:
+            story.conclusion = conclusion(_facts(story, sample), story.checks)
     except KeyboardInterrupt:
-        if story.seen is None:
-            raise
-    if story.reproduced is not None and len(story.checks) == 4:
-        story.conclusion = conclusion(_facts(story, material), story.checks)
+        story.complete = False
     return InvestigateResult(
         unit=target.name,
         site=target.site.name,
@@ -153,17 +150,18 @@ def investigate(
         reproduced=story.reproduced,
         checks=story.checks,
         shuffled=shuffled and story.complete,
-        others=tuple(other.name for other in material.sample.others),
-        settings=asdict(protocol) | {"runs": runs, "others": others, "max_tokens": max_tokens},
+        others=tuple(other.name for other in sample.others),
+        settings=asdict(protocol)
+        | {"runs": runs, "others": len(sample.others), "max_tokens": max_tokens, "method": name},
         seconds=time.perf_counter() - began,
         manifest=manifest_of(model, seed=seed, bos=bos, corpus_sha256=windows.tokens.text_sha256),
         complete=story.complete,
     )
 
 
-def _observe(story: _Story, material: Material) -> None:
-    observed = observe_unit(material.sample.readings, 0, top=_SHOWN, context=12)
-    story.seen = Seen(
+def _seen(sample: Sample) -> Seen:
+    observed = observe_unit(sample.readings, 0, top=_SHOWN, context=12)
+    return Seen(
         observed.count,
         observed.mean,
         observed.std,
@@ -182,7 +180,7 @@ def _passages(observed: UnitObservation, end: str) -> tuple[Passage, ...]:
     )
 
 
-def _intervene(story: _Story, material: Material) -> None:
+def _intervene(story: _Story, material: Material, method: str | None) -> None:
     sample, optima = material.sample, material.optima
     rows = optima.rows(sample.unit)
     best = max(rows, key=lambda row: float(optima.final[row]))
@@ -210,6 +208,7 @@ def _intervene(story: _Story, material: Material) -> None:
         )
         for one, like in zip(found, alike, strict=True)
     )
+    story.searched = next((one for one in story.texts if one.source == method), None)
     story.agreement = agreement_numbers(sample, found, alike, reached)
     story.pictures = (_scale(material, found, rows),)
 
@@ -232,31 +231,31 @@ def _scale(material: Material, texts: Sequence[Judged], rows: Sequence[int]) -> 
             Series("all of the corpus", tuple(some), (), "control"),
         ),
         f"What {len(rows)} runs of free vectors reach, what their nearest tokens and the found texts give,"
-        f" the {len(strongest)} strongest corpus examples, and {sample.n} corpus positions (thinned).",
+        f" the {len(strongest)} strongest corpus examples, and {sample.n:,} corpus positions (thinned).",
         log=True,
     )
 
 
-def _facts(story: _Story, material: Material) -> Facts:
-    sample = material.sample
-    places = strongest_examples(sample)
-    names, counts = np.unique([sample.ids[place] for place in places], return_counts=True)
-    soft, reproduced = story.soft, story.reproduced
-    kinds = next(check for check in story.checks if check.name == "one-feature").number("kinds")
-    readable = next(check for check in story.checks if check.name == "readability").number("detection_auc")
+def _facts(story: _Story, sample: Sample) -> Facts:
+    soft, reproduced, searched = story.soft, story.reproduced, story.searched
     if soft is None or reproduced is None:
         raise ValueError("the story is not finished")
+    checks = {check.name: check for check in story.checks}
+    places = strongest_examples(sample)
+    token, share = commonest(sample, places)
     return Facts(
         unit=sample.unit.name,
-        top_token=token_text(sample.model.tokenizer, int(names[counts.argmax()])).strip(" ") or "space",
-        top_share=float(counts.max() / counts.sum()),
-        kinds=int(kinds.value),
-        auc=readable.value,
+        top_token=token,
+        top_share=share,
+        kinds=checks["one-feature"].answer,
+        auc=checks["readability"].number("detection_auc").value,
         soft=soft.activation,
         soft_ratio=soft.ratio,
-        on_tokens=soft.on_tokens,
         peak=max(text.activation for text in story.texts if text.source == DECODED),
         strong=float(np.median([sample.values[0][place] for place in places])),
         runs=soft.runs,
         verdict=reproduced.verdict,
+        text=None if searched is None else searched.activation,
+        text_ratio=None if searched is None else searched.ratio,
+        resemblance=0.5 if searched is None else searched.resemblance,
     )

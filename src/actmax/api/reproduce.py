@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any
+from dataclasses import asdict, replace
 
 import torch
 
-from actmax.api.maximize import maximize
 from actmax.api.methods import token_method
 from actmax.api.provenance import manifest_of
+from actmax.api.reproduce_tokens import TokenSearch, Told
+from actmax.api.text_settings import TextSettings
+from actmax.checks.ordinary import random_tokens
 from actmax.checks.others import other_units
 from actmax.checks.reproduced import (
+    NOTHING_UNRELATED,
+    as_many_runs,
     numbers,
     pictures,
     repeats,
     sentence,
     soft_agreements,
     token_agreement,
-    verdict,
 )
+from actmax.checks.reproducibility import verdict
 from actmax.checks.soft_batch import Optima, SoftProtocol, soft_optima
 from actmax.errors import ActmaxError
-from actmax.inputs.streams import stream
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
 from actmax.objectives.units import Positions, activation
+from actmax.observe.corpus import DEFAULT_CORPUS
 from actmax.results.rendering import use_renderer
-from actmax.results.reproduce import SCHEMA, Repeat, ReproduceResult
+from actmax.results.reproduce import SCHEMA, ReproduceResult
 
 use_renderer(SCHEMA, "actmax.report.reproduce")
 
 UNRELATED = 2
-"""Units of the same site that are optimised too, as many times."""
+"""Units of the same site that are optimised too, as many times; a token method has one."""
 _STREAM = 2**30 + 17
 
 
@@ -50,13 +54,16 @@ def reproduce(
     lr: float = 0.001,
     l2: float = 0.01,
     budget: int | None = None,
+    unrelated: int | None = None,
+    corpus: str | os.PathLike[str] = DEFAULT_CORPUS,
     seed: int = 0,
     on_step: Callable[[int, int, str], None] | None = None,
 ) -> ReproduceResult:
     """Run a method several times from different starts and compare what the runs found.
 
     All runs of ``soft-ascent``, and those of two unrelated units of the same site for comparison, are one
-    batch. A token method runs once per seed, and its control is random token sequences.
+    batch. A token method runs once per seed, for the unit and for one unrelated unit; it is compared with
+    random tokens too.
 
     Args:
         model: from :func:`actmax.load`.
@@ -70,6 +77,8 @@ def reproduce(
         lr: Adam's learning rate.
         l2: λ of the penalty λ·Σθ².
         budget: sequences that each run of a token method may score; None for the method's own.
+        unrelated: units of the same site that are searched as often; None for two, one for token methods.
+        corpus: name or path; where token methods begin.
         seed: everything random is drawn from it.
         on_step: told how far it is.
 
@@ -82,15 +91,20 @@ def reproduce(
     searched = token_method(method)
     if length < 1:
         raise ActmaxError(f"The length is {length}; give a whole number from 1.")
+    if unrelated is not None and unrelated < 0:
+        raise ActmaxError(f"There are no {unrelated} units; give --unrelated 0 or more.")
     target = unit if isinstance(unit, Unit) else resolve(model, unit)
     where: Positions = positions or ("mean" if searched is None else "last")
     activation(target, where)
     began = time.perf_counter()
-    if searched is not None:
-        return _of_tokens(model, target, runs, searched, where, length, budget, seed, on_step, began)
-    protocol = SoftProtocol(length, steps, lr, l2, where)
-    others = other_units(model, target, UNRELATED, seed)
     told = on_step or (lambda index, total, note: None)
+    if searched is not None:
+        chosen = TextSettings(length=length, corpus=os.fspath(corpus))
+        chosen = chosen if budget is None else replace(chosen, budget=budget)
+        search = TokenSearch(searched, chosen, where, runs, seed)
+        return _of_tokens(model, target, search, 1 if unrelated is None else unrelated, told, began)
+    protocol = SoftProtocol(length, steps, lr, l2, where)
+    others = other_units(model, target, UNRELATED if unrelated is None else unrelated, seed)
     optima = soft_optima(
         model,
         [target] * runs + [other for other in others for _ in range(runs)],
@@ -114,7 +128,6 @@ def of_optima(
     found, starts, unrelated = soft_agreements(optima, unit, others)
     kind = verdict(found, starts)
     made = repeats(model, optima, optima.rows(unit))
-    compared = tuple(other.name for other in others if len(optima.rows(other)) > 1)
     return ReproduceResult(
         unit=unit.name,
         site=unit.site.name,
@@ -126,10 +139,10 @@ def of_optima(
         settings=asdict(protocol) | {"steps_done": optima.steps},
         runs=made,
         verdict=kind,
-        sentence=sentence(kind, found, starts),
+        sentence=sentence(kind, found, starts, soft=True),
         numbers=numbers(found, starts, unrelated, soft=True),
-        pictures=pictures(found, starts, unrelated, [run.activation_final for run in made]),
-        unrelated=compared,
+        pictures=pictures(found, starts, unrelated, [run.activation_final for run in made], soft=True),
+        unrelated=unrelated.names,
         seconds=time.perf_counter() - began,
         manifest=manifest_of(model, seed=seed, bos="auto: none in front of free vectors"),
         complete=optima.complete,
@@ -137,62 +150,40 @@ def of_optima(
 
 
 def _of_tokens(
-    model: Model,
-    unit: Unit,
-    runs: int,
-    method: str,
-    positions: Positions,
-    length: int,
-    budget: int | None,
-    seed: int,
-    on_step: Callable[[int, int, str], None] | None,
-    began: float,
+    model: Model, unit: Unit, search: TokenSearch, unrelated: int, told: Told, began: float
 ) -> ReproduceResult:
-    settings: dict[str, Any] = {"length": length} | ({} if budget is None else {"budget": budget})
-    made: list[Repeat] = []
-    try:
-        for k in range(runs):
-            if on_step is not None:
-                on_step(k, runs, f"run {k + 1} of {runs}")
-            result = maximize(model, unit, method=method, positions=positions, seed=seed + k, **settings)
-            best = result.best_run
-            made.append(
-                Repeat(
-                    k,
-                    best.activation_initial,
-                    best.activation_final,
-                    best.ids,
-                    best.tokens,
-                    best.text,
-                    best.activation_of_ids,
-                )
-            )
-            manifest = result.manifest  # of the last run; they differ in the seed
-    except KeyboardInterrupt:
-        if len(made) < 2:
-            raise
-    short = min(len(run.ids) for run in made)
-    ids = torch.tensor([run.ids[:short] for run in made])
-    found = token_agreement(model, ids, torch.tensor([run.activation_final for run in made]))
-    drawn = torch.randint(len(model.tokenizer), ids.shape, generator=stream(seed, _STREAM))
-    starts = token_agreement(model, drawn, torch.full((len(made),), torch.nan))
+    mine = search.of(model, unit, told)
+    if len(mine.made) < 2 or mine.manifest is None:
+        raise KeyboardInterrupt
+    complete, names, compared = mine.complete, [], []
+    for other in other_units(model, unit, unrelated, search.seed) if complete else ():
+        theirs = search.of(model, other, told)
+        complete = complete and theirs.complete
+        if not theirs.complete:
+            break
+        names.append(other.name)
+        compared.append(theirs.agreement(model))
+    others = as_many_runs(names, compared) if names else NOTHING_UNRELATED
+    found = mine.agreement(model)
+    drawn = random_tokens(model, found.runs, found.positions, search.seed, _STREAM)
+    starts = token_agreement(model, drawn, torch.full((found.runs,), torch.nan))
     kind = verdict(found, starts)
     return ReproduceResult(
         unit=unit.name,
         site=unit.site.name,
         index=unit.index,
         model=model.name,
-        method=method,
-        seed=seed,
-        positions=positions,
-        settings=settings,
-        runs=tuple(made),
+        method=search.method,
+        seed=search.seed,
+        positions=search.positions,
+        settings=search.settings.plain(),
+        runs=mine.made,
         verdict=kind,
-        sentence=sentence(kind, found, starts),
-        numbers=numbers(found, starts, [], soft=False),
-        pictures=pictures(found, starts, [], [run.activation_final for run in made]),
-        unrelated=(),
+        sentence=sentence(kind, found, starts, soft=False),
+        numbers=numbers(found, starts, others, soft=False),
+        pictures=pictures(found, starts, others, [run.activation_final for run in mine.made], soft=False),
+        unrelated=others.names,
         seconds=time.perf_counter() - began,
-        manifest=manifest,
-        complete=len(made) == runs,
+        manifest=replace(mine.manifest, seed=search.seed),
+        complete=complete,
     )

@@ -22,9 +22,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from actmax.checks.measure import Measure, against
+from actmax.checks.ordinary import random_tokens
 from actmax.checks.sample import Sample
 from actmax.checks.soft_batch import Optima, own
-from actmax.inputs.streams import stream
 from actmax.models.read import read, read_prefix
 from actmax.objectives.units import Positions, along, reduce
 from actmax.results.finding import Control, Number, Picture, Series
@@ -59,18 +59,18 @@ def continuity(sample: Sample, optima: Optima, positions: Positions, seed: int) 
             "Kept by the nearest tokens",
             kept,
             n,
-            f"Share of the optimum's gain over random tokens that its {n} nearest tokens keep: 1 is all of"
-            " it, 0 none, below 0 they do worse than random tokens.",
+            f"Share of the first run's gain over random tokens that its {n} nearest tokens keep; below 0 they"
+            " do worse than random tokens.",
             (against(kept, others),),
-            "cosine",
+            "percent",
         ),
         Number(
             "decoding_gap",
             "Decoding gap",
             gap,
             n,
-            f"Activation at the optimum ({float(optima.final[row]):.3g}) minus that on its {n} nearest"
-            f" tokens ({float(optima.on_tokens[row]):.3g}).",
+            f"Activation at the first run's optimum ({float(optima.final[row]):.3g}) minus that on its {n}"
+            f" nearest tokens ({float(optima.on_tokens[row]):.3g}).",
         ),
         Number(
             "jump",
@@ -106,7 +106,7 @@ def continuity(sample: Sample, optima: Optima, positions: Positions, seed: int) 
             "How far the optimum is from any token",
             apart,
             n,
-            f"Median over {n} vectors, in units of the distance between neighbouring tokens"
+            f"Median over the first run's {n} vectors, in units of the distance between neighbouring tokens"
             f" ({neighbour:.3g}).",
             (Control("random starts", begun, n),),
         ),
@@ -161,11 +161,7 @@ def arc(a: Float[Tensor, " d"], b: Float[Tensor, " d"], t: Float[Tensor, " step"
 def _kept(sample: Sample, optima: Optima, positions: Positions, seed: int) -> tuple[float, list[float]]:
     """The statistic of the unit's first run, and of the first run of each other unit."""
     model, site = sample.model, sample.unit.site
-    size = min(len(model.tokenizer), model.vocab_size)
-    special = set(model.tokenizer.all_special_ids)
-    ordinary = torch.tensor([i for i in range(size) if i not in special])
-    length = int(optima.ids.shape[1])
-    drawn = ordinary[torch.randint(len(ordinary), (RANDOM, length), generator=stream(seed, _STREAM))]
+    drawn = random_tokens(model, RANDOM, int(optima.ids.shape[1]), seed, _STREAM)
     value = torch.cat([read(model, [site], ids=ids.to(model.device))[site] for ids in drawn.split(100)])
     found = []
     for unit in (sample.unit, *sample.others):

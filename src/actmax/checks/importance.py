@@ -1,6 +1,6 @@
 """Is strong activation important? Ablations of the unit at strong, median and random examples.
 
-1. Of each kind of example 10 positions, one a window and among its first 48: the strongest, those around the
+1. Of each kind of example 10 positions, one a window and among its first 32: the strongest, those around the
    median, and random ones.
 2. Ablate the unit there: set it to its corpus mean (and to zero); measure the Kullback-Leibler divergence of
    the next-token distribution and the rise of the next-token loss, over the position and the three after it.
@@ -12,27 +12,31 @@
 5. Spearman's rank correlation of divergence with the size of what was taken away, over all examples.
 6. Clamp the unit to its corpus maximum at the median examples, and list the next tokens that gain; against
    random units pushed as far.
+
+A control (a copy with shuffled weights) is measured at fewer examples of each kind: 3.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
-from actmax.checks.ablation import Change, effect_of
+from actmax.checks.ablation import Change, Example, beginnings, effects_of, upto
 from actmax.checks.measure import Measure, against
 from actmax.checks.others import other_units
 from actmax.checks.sample import Sample
 from actmax.fetch.progress import Progress, silent
+from actmax.models.read import Prefix
 from actmax.observe.token_text import token_text
 from actmax.results.finding import Group, Number, Passage, Picture, Series
 from actmax.stats.ranks import midranks
 
-EXAMPLES, OWN, REFERENCES, AFTER, GAINERS = 10, 4, 4, 4, 10
-EARLY = 48
+EXAMPLES, BRIEFLY, OWN, REFERENCES, AFTER, GAINERS = 10, 3, 4, 4, 4, 10
+EARLY = 32
 """Examples are among so many first positions of a window: the text before them is run again for each."""
 ASSUMPTION = "Strong activation is important"
 KINDS = ("strongest", "median", "random")
@@ -55,9 +59,9 @@ class _Rows:
         return np.array([one == kind for one in self.kind])
 
 
-def importance(sample: Sample, seed: int, progress: Progress = silent) -> Measure:
-    """Measure it for the unit, and ablations of equal size for the sample's other units."""
-    rows = _run(sample, seed, progress)
+def importance(sample: Sample, seed: int, progress: Progress = silent, examples: int = EXAMPLES) -> Measure:
+    """The unit's numbers, and the statistic for the sample's other units."""
+    rows = _run(sample, seed, progress, examples)
     ratios = _relative(sample, seed, progress)
     strong = rows.at("strongest")
     kl = rows.kl[strong].mean(axis=0)
@@ -72,8 +76,9 @@ def importance(sample: Sample, seed: int, progress: Progress = silent) -> Measur
             "Effect of ablation, relative to its size",
             ratios[0],
             OWN,
-            f"Effect on the output of setting the unit to its mean at its {OWN} strongest examples, over"
-            f" that of {REFERENCES} reference units moved as far there: 1 is what any unit does, 0 nothing.",
+            f"Effect on the output (KL divergence) of setting the unit to its mean at its {OWN} strongest"
+            f" examples, over that of {REFERENCES} other units moved as far there: 1 is what any unit does,"
+            " 0 nothing.",
             (against(ratios[0], ratios[1:]),),
         ),
         Number(
@@ -81,8 +86,8 @@ def importance(sample: Sample, seed: int, progress: Progress = silent) -> Measur
             "Effect of ablation where it is strongest",
             mine,
             n,
-            "Mean divergence (nats) of the next-token distribution when the unit is set to its mean at its"
-            f" {n} strongest examples; controls are moved as far.",
+            "Mean KL divergence (nats) of the next-token distribution when the unit is set to its mean at"
+            f" its {n} strongest examples; controls are moved as far.",
             (against(mine, others, "random units, equal size"),),
         ),
     ]
@@ -91,10 +96,11 @@ def importance(sample: Sample, seed: int, progress: Progress = silent) -> Measur
         numbers.append(
             Number(
                 f"ablation_kl_{kind}",
-                f"The same at {kind} examples",
+                f"The same at {kind} positions",
                 float(some[0]),
                 int(rows.at(kind).sum()),
-                f"Mean divergence at {int(rows.at(kind).sum())} {kind} examples.",
+                f"Mean KL divergence (nats) where the unit is set to its mean at {int(rows.at(kind).sum())}"
+                f" {kind} positions.",
                 (against(float(some[0]), some[1:].tolist(), "random units, equal size"),),
             )
         )
@@ -113,7 +119,8 @@ def importance(sample: Sample, seed: int, progress: Progress = silent) -> Measur
             "Effect of setting it to zero",
             float(rows.zero[strong].mean()),
             n,
-            f"As the second number, with zero in place of the mean ({n} examples).",
+            f"Mean KL divergence (nats) when the unit is set to zero, not to its mean, at its {n} strongest"
+            " examples.",
             (),
         ),
         Number(
@@ -130,8 +137,8 @@ def importance(sample: Sample, seed: int, progress: Progress = silent) -> Measur
             "Effect of clamping it up",
             float(push[0]),
             len(rows.push),
-            f"Mean divergence when the unit is set to its corpus maximum at {len(rows.push)} median"
-            " examples.",
+            "Mean KL divergence (nats) when the unit is set to its corpus maximum at"
+            f" {len(rows.push)} positions where it is at its median.",
             (against(float(push[0]), push[1:].tolist(), "random units, pushed as far"),),
         ),
     ]
@@ -166,41 +173,37 @@ def spearman(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
     return float((centred[0] * centred[1]).sum() / scale) if scale > 0 else 0.0
 
 
-def _run(sample: Sample, seed: int, progress: Progress) -> _Rows:
-    places = _places(sample, seed)
+def _run(sample: Sample, seed: int, progress: Progress, count: int) -> _Rows:
+    places = _places(sample, seed, count)
+    progress("ablating", 0, None)
     top = float(sample.values[0][sample.kept].max())
-    kind, size, kl, zero, loss, push, gains, pushed = [], [], [], [], [], [], [], []
-    for k, (name, row, column) in enumerate(places):
-        progress("ablating", k, len(places))
+    before = _before(sample, [(row, column) for _, row, column in places])
+    examples, sizes, many = [], [], 1 + len(sample.others)
+    for name, row, column in places:
         value = sample.values[:, row, column].astype(np.float64)
         to_mean = float(sample.means[0] - value[0])
+        sizes.append(abs(to_mean))
         changes = [Change(sample.unit, to_mean), Change(sample.unit, -float(value[0]))]
         changes += _others(sample, value, abs(to_mean))
         if name == "median":
             up = top - float(value[0])
             changes += [Change(unit, up) for unit in (sample.unit, *sample.others)]
-        ids = torch.from_numpy(sample.ids[row])
-        found = effect_of(sample.model, ids[:column], ids[column : column + AFTER], changes)
-        many = 1 + len(sample.others)
-        mine = [0, *range(2, 1 + many)]
-        kind.append(name)
-        size.append(abs(to_mean))
-        kl.append(found.kl[mine].numpy())
-        zero.append(float(found.kl[1]))
-        loss.append(found.loss[mine].numpy())
-        if name == "median":
-            push.append(found.kl[1 + many :].numpy())
-            gains.append(found.gain[1 + many].numpy())
-            pushed.append(found.gain[2 + many :].mean(dim=0).numpy() if sample.others else 0 * gains[-1])
+        examples.append(Example(before(row, column), _after(sample, row, column), tuple(changes)))
+    effects = effects_of(sample.model, examples)
+    mine = [0, *range(2, 1 + many)]
+    pushed = [found for (name, *_), found in zip(places, effects, strict=True) if name == "median"]
+    others = [
+        found.gain[2 + many :].mean(dim=0) if sample.others else 0 * found.gain[1 + many] for found in pushed
+    ]
     return _Rows(
-        kind,
-        np.array(size),
-        np.array(kl),
-        np.array(zero),
-        np.array(loss),
-        np.array(push),
-        np.mean(gains, axis=0).astype(np.float64),
-        np.mean(pushed, axis=0).astype(np.float64),
+        [name for name, *_ in places],
+        np.array(sizes),
+        np.array([found.kl[mine].numpy() for found in effects]),
+        np.array([float(found.kl[1]) for found in effects]),
+        np.array([found.loss[mine].numpy() for found in effects]),
+        np.array([found.kl[1 + many :].numpy() for found in pushed]),
+        torch.stack([found.gain[1 + many] for found in pushed]).double().mean(dim=0).numpy(),
+        torch.stack(others).double().mean(dim=0).numpy(),
     )
 
 
@@ -208,20 +211,39 @@ def _relative(sample: Sample, seed: int, progress: Progress) -> list[float]:
     """The statistic of the unit, then of each of the others at its own strongest examples."""
     references = other_units(sample.model, sample.unit, len(sample.others) + REFERENCES, seed)
     references = references[len(sample.others) :] or references[:REFERENCES]
-    allowed = _followed(sample)
-    found = []
-    for k, unit in enumerate((sample.unit, *sample.others)):
-        progress("ablating other units", k, 1 + len(sample.others))
-        mine, theirs = 0.0, 0.0
-        for row, column in sample.strongest(k, OWN, each=1, allowed=allowed):
+    allowed, units = _followed(sample), (sample.unit, *sample.others)
+    places = [sample.strongest(k, OWN, each=1, allowed=allowed) for k in range(len(units))]
+    progress("ablating other units", 0, None)
+    before = _before(sample, [place for own in places for place in own])
+    examples = []
+    for k, unit in enumerate(units):
+        for row, column in places[k]:
             amount = float(sample.means[k]) - float(sample.values[k, row, column])
             moved = [Change(one, amount * (-1) ** j) for j, one in enumerate(references)]
-            ids = torch.from_numpy(sample.ids[row])
-            changes = [Change(unit, amount), *moved]
-            kl = effect_of(sample.model, ids[:column], ids[column : column + AFTER], changes).kl
-            mine, theirs = mine + float(kl[0]), theirs + float(kl[1:].mean())
+            changes = (Change(unit, amount), *moved)
+            examples.append(Example(before(row, column), _after(sample, row, column), changes))
+    effects = iter(effects_of(sample.model, examples))
+    found = []
+    for own in places:
+        kl = [next(effects).kl for _ in own]
+        mine, theirs = sum(float(one[0]) for one in kl), sum(float(one[1:].mean()) for one in kl)
         found.append(mine / theirs if theirs > 0 else 0.0)
     return found
+
+
+def _before(sample: Sample, places: Sequence[tuple[int, int]]) -> Callable[[int, int], Prefix]:
+    """What gives the text before each of some places, run through the model."""
+    rows = sorted({row for row, _ in places})
+    longest = max(column for _, column in places)
+    made = beginnings(sample.model, torch.from_numpy(sample.ids[rows, :longest]))
+    known = dict(zip(rows, made, strict=True))
+    return lambda row, column: upto(known[row], column)
+
+
+def _after(sample: Sample, row: int, column: int) -> Int[torch.Tensor, " after"]:
+    """The tokens from a place on, as far as there are real ones."""
+    real = int((sample.where[row, column : column + AFTER] >= 0).sum())
+    return torch.from_numpy(sample.ids[row, column : column + real])
 
 
 def _others(sample: Sample, value: Float[np.ndarray, " unit"], size: float) -> list[Change]:
@@ -233,10 +255,10 @@ def _others(sample: Sample, value: Float[np.ndarray, " unit"], size: float) -> l
     return made
 
 
-def _places(sample: Sample, seed: int) -> list[tuple[str, int, int]]:
+def _places(sample: Sample, seed: int, examples: int) -> list[tuple[str, int, int]]:
     """Kind, window and position of each example, where enough text follows."""
     allowed = _followed(sample)
-    strongest = sample.strongest(0, EXAMPLES, each=1, allowed=allowed)
+    strongest = sample.strongest(0, examples, each=1, allowed=allowed)
     rows, columns = np.nonzero(allowed)
     values = sample.values[0][allowed]
     near = np.argsort(np.abs(values - np.median(values)), kind="stable")
@@ -248,7 +270,7 @@ def _places(sample: Sample, seed: int) -> list[tuple[str, int, int]]:
             if int(rows[place]) not in taken:
                 taken.add(int(rows[place]))
                 found.append((name, int(rows[place]), int(columns[place])))
-            if len(taken) == EXAMPLES:
+            if len(taken) == examples:
                 break
     return found
 
@@ -270,7 +292,7 @@ def _pictures(rows: _Rows, ratios: list[float]) -> tuple[Picture, ...]:
             "points",
             "Effect against activation",
             "distance of the activation from its mean",
-            "effect on the output (nats)",
+            "effect on the output (KL divergence, nats)",
             (
                 Series("this unit", sizes, tuple(rows.kl[:, 0].tolist())),
                 Series("random units, moved as far", sizes, tuple(middle.tolist()), "control"),
@@ -278,6 +300,7 @@ def _pictures(rows: _Rows, ratios: list[float]) -> tuple[Picture, ...]:
             f"Each of the {len(sizes)} examples: how far the unit was moved and what that did, beside the"
             " median of random units moved as far. Points above theirs mean that this unit is read more"
             " than others.",
+            log=True,
         ),
         Picture(
             "strips",
@@ -300,5 +323,8 @@ def _gainers(sample: Sample, rows: _Rows) -> tuple[Group, ...]:
     size = min(len(tokenizer), len(rows.gain))
     best = np.argsort(-rows.gain[:size], kind="stable")[:GAINERS]
     found = tuple(Passage(float(rows.gain[i]), "", token_text(tokenizer, int(i)), "") for i in best)
-    title = f"Next tokens that gain when it is clamped up (nats, mean of {len(rows.push)} examples)"
+    title = (
+        f"Next tokens that gain when it is clamped up (nats, mean of {len(rows.push)} positions; random units"
+        f" pushed as far give these {float(rows.others_gain[best].mean()):.2g} on average)"
+    )
     return (Group(title, len(found), found),)

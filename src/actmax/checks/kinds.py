@@ -1,15 +1,19 @@
-"""How many kinds of things there are among some vectors.
+"""How many kinds of contexts there are among some residual vectors.
 
-1. Project the vectors onto their first principal components (at most 10).
-2. k-means for k = 2 … 6 (never more than there are distinct vectors); the *silhouette* of each.
-3. The same for 19 sets drawn from one Gaussian with the vectors' mean and covariance: what one cloud without
-   kinds gives.
-4. If the best silhouette exceeds those of all 19 (chance at most 5 %), the number of kinds is the k that has
-   it; otherwise it is one.
+1. Every dimension is taken around its mean over the corpus and divided by its standard deviation there, so
+   that the few dimensions in which a residual stream is huge do not decide alone.
+2. Two contexts are *alike* where the cosine of their vectors is above 0.5.
+3. Groups are joined, closest first, as long as the mean cosine between them is above 0.5 (scikit-learn's
+   average linkage).
+4. A *kind* is a group of at least a tenth of the vectors, and of three. What is in no kind is *scattered*.
+
+So the number of kinds is read off and not chosen, it may be none, and vectors drawn at random can be treated
+in the same way to see what chance gives.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +21,30 @@ from jaxtyping import Float, Int
 
 from actmax.stats.extras import need
 
-MOST, COMPONENTS, DRAWS = 6, 10, 19
+ALIKE, SHARE, FEWEST = 0.5, 0.1, 3
+SCATTERED = -1
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and standard deviation of every dimension over the corpus."""
+
+    mean: Float[np.ndarray, " d"]
+    std: Float[np.ndarray, " d"]
+
+    @classmethod
+    def of(cls, vectors: Float[np.ndarray, "n d"]) -> Scale:
+        """Of these."""
+        mean = vectors.mean(axis=0, dtype=np.float64)
+        return cls(mean, vectors.std(axis=0, dtype=np.float64))
+
+    def directions(self, vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+        """The vectors on this scale, each of norm 1; dimensions that never change are left out."""
+        moving = self.std > 1e-6 * max(float(self.std.max(initial=0.0)), 1e-30)
+        scaled = np.where(moving, (vectors - self.mean) / np.where(moving, self.std, 1.0), 0.0)
+        norm = np.linalg.norm(scaled, axis=1, keepdims=True)
+        made: Float[np.ndarray, "n d"] = scaled / np.maximum(norm, 1e-30)
+        return made
 
 
 @dataclass(frozen=True)
@@ -25,63 +52,47 @@ class Kinds:
     """A division of some vectors."""
 
     labels: Int[np.ndarray, " n"]
-    """From 0, the largest kind first."""
-    silhouette: float
-    """Of the division, or of the best one that was refused; NaN where there was none to try."""
-    chance: float
-    """The largest silhouette among the Gaussian draws."""
+    """From 0, the largest kind first; -1 where scattered."""
+    alike: float
+    """The share of pairs that are alike; NaN where there is no pair."""
 
     @property
     def n(self) -> int:
         """How many kinds."""
-        return int(self.labels.max()) + 1
+        return int(self.labels.max(initial=SCATTERED)) + 1
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many vectors are of each kind, from the largest."""
+        return tuple(int((self.labels == kind).sum()) for kind in range(self.n))
 
 
-def kinds(vectors: Float[np.ndarray, "n d"], rng: np.random.Generator) -> Kinds:
-    """Divide vectors into as many kinds as the criterion of this module allows."""
-    x = principal(vectors.astype(np.float64))
-    best, labels = _best(x, rng)
-    if labels is None:
-        return Kinds(np.zeros(len(vectors), dtype=np.int64), float("nan"), float("nan"))
-    centred = x - x.mean(axis=0)
-    chance = 0.0
-    for _ in range(DRAWS):
-        drawn = rng.standard_normal((len(x), len(x))) @ centred / np.sqrt(len(x) - 1)
-        chance = max(chance, _best(drawn, rng)[0])
-    if best <= chance:
-        labels = np.zeros(len(vectors), dtype=np.int64)
-    return Kinds(_by_size(labels), best, chance)
+def least(n: int) -> int:
+    """How many of ``n`` vectors make a kind."""
+    return max(FEWEST, math.ceil(SHARE * n))
 
 
-def principal(vectors: Float[np.ndarray, "n d"], components: int = COMPONENTS) -> Float[np.ndarray, "n c"]:
+def kinds(directions: Float[np.ndarray, "n d"]) -> Kinds:
+    """Divide vectors of norm 1 into kinds."""
+    n = len(directions)
+    if n < 2:
+        return Kinds(np.full(n, SCATTERED, dtype=np.int64), float("nan"))
+    cosine = directions @ directions.T
+    alike = float((cosine[np.triu_indices(n, 1)] > ALIKE).mean())
+    linked = need("sklearn.cluster").AgglomerativeClustering(
+        n_clusters=None, metric="precomputed", linkage="average", distance_threshold=1 - ALIKE
+    )
+    groups = linked.fit((1 - cosine).clip(min=0)).labels_
+    names, counts = np.unique(groups, return_counts=True)
+    large = [int(names[k]) for k in np.argsort(-counts, kind="stable") if counts[k] >= least(n)]
+    rank = {name: kind for kind, name in enumerate(large)}
+    return Kinds(np.array([rank.get(int(name), SCATTERED) for name in groups], dtype=np.int64), alike)
+
+
+def principal(vectors: Float[np.ndarray, "n d"], components: int) -> Float[np.ndarray, "n c"]:
     """Coordinates along the first principal components."""
     centred = vectors - vectors.mean(axis=0)
     u, s, _ = np.linalg.svd(centred, full_matrices=False)
     kept = s > 1e-6 * max(float(s.max(initial=0.0)), 1e-30)
     coordinates: Float[np.ndarray, "n c"] = (u * s)[:, kept][:, :components]
     return coordinates
-
-
-def _best(x: Float[np.ndarray, "n c"], rng: np.random.Generator) -> tuple[float, np.ndarray | None]:
-    """The division with the largest silhouette, and its labels; none where there is nothing to divide."""
-    cluster, metrics = need("sklearn.cluster"), need("sklearn.metrics")
-    if x.shape[1] == 0:
-        return float("nan"), None
-    distinct = len(np.unique(x.round(6), axis=0))
-    best, labels = -np.inf, None
-    for k in range(2, min(MOST, distinct, len(x) - 1) + 1):
-        made = cluster.KMeans(k, n_init=2, random_state=int(rng.integers(2**31))).fit(x).labels_
-        if len(np.unique(made)) < 2:
-            continue
-        score = float(metrics.silhouette_score(x, made))
-        if score > best + 1e-9:
-            best, labels = score, made
-    return best, labels
-
-
-def _by_size(labels: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """The same division, numbered from the largest kind."""
-    names, counts = np.unique(labels, return_counts=True)
-    order = names[np.argsort(-counts, kind="stable")]
-    rank = {int(name): k for k, name in enumerate(order)}
-    return np.array([rank[int(label)] for label in labels], dtype=np.int64)

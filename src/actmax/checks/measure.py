@@ -44,8 +44,12 @@ def rank_p(value: float, others: Sequence[float]) -> float:
     return (1 + reached) / (1 + len(others))
 
 
+def middle(values: Sequence[float]) -> float:
+    """The median of the finite ones; NaN where there are none."""
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.median(finite)) if finite else float("nan")
+
+
 def against(value: float, others: Sequence[float], label: str = "random units of the site") -> Control:
     """The median of random units as a control, with the rank of the value among them."""
-    finite = [other for other in others if np.isfinite(other)]
-    middle = float(np.median(finite)) if finite else float("nan")
-    return Control(f"{len(others)} {label} (median)", middle, len(others), rank_p(value, others))
+    return Control(f"{len(others)} {label} (median)", middle(others), len(others), rank_p(value, others))

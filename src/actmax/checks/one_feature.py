@@ -1,176 +1,125 @@
 """One unit, one feature? The kinds of context among a unit's strongest examples.
 
-1. The strongest positions: at most 48, two of a window, and (beyond the first 12) at least half of the way
-   from the unit's mean to its maximum. Their vectors are the residual stream at the unit's input.
-2. The number of kinds by :mod:`actmax.checks.kinds`.
-3. *Compactness*: ``1 - within / total``, the mean squared distance of the vectors to the centre of their kind
-   over that of random positions to theirs. 1: every example of a kind has the same context; 0: no more alike
-   than any text. This is the statistic that is compared with random units, treated in the same way.
+1. The strongest positions: at most 48 that are at least half of the way from the unit's mean to its maximum,
+   two of a window, no token twice in a document. Where these are fewer than 12, the strongest others fill
+   them up. Their vectors are the residual stream at the unit's input.
+2. *Shared context*: the share of pairs of them that are alike (:mod:`actmax.checks.kinds`). 1: one context
+   each time; 1/K for K equal kinds; about 0 for random positions. This is the statistic; random units are
+   treated in the same way.
+3. The number of kinds, and the share of examples that belong to one.
 4. *Distinct tokens*: ``exp`` of the entropy of the tokens at those positions.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 
-from actmax.checks.kinds import Kinds, kinds, principal
-from actmax.checks.measure import Measure, against
+from actmax.checks.kinds import SCATTERED, Kinds, kinds, least, principal
+from actmax.checks.measure import Measure, against, middle
 from actmax.checks.sample import Sample
 from actmax.observe.token_text import token_text
-from actmax.results.finding import Group, Number, Passage, Picture, Series
+from actmax.results.finding import Control, Group, Number, Passage, Picture, Series
 
-STRONGEST, FEWEST, EACH_KIND, CONTEXT = 48, 12, 3, 12
+STRONGEST, FEWEST, EACH_KIND, CONTEXT, DRAWS = 48, 12, 3, 12, 20
 ASSUMPTION = "One unit, one feature"
+_ROLES = ("unit", "other", "shuffled")
+
+Place = tuple[int, int]
 
 
 def one_feature(sample: Sample, seed: int) -> Measure:
-    """Measure it for the unit, and the statistic for the sample's other units."""
-    total = _total(sample)
-    places = strongest_examples(sample, 0)
-    vectors = _vectors(sample, places)
-    found = kinds(vectors, np.random.default_rng([seed, 0]))
-    mine = _compactness(vectors, found, total)
-    compact, counts, tokens = [], [], []
-    for k in range(1, 1 + len(sample.others)):
-        there = strongest_examples(sample, k)
-        other = _vectors(sample, there)
-        divided = kinds(other, np.random.default_rng([seed, k]))
-        compact.append(_compactness(other, divided, total))
-        counts.append(float(divided.n))
-        tokens.append(_perplexity(sample, there))
-    n = len(places)
-    spread = _perplexity(sample, places)
+    """The unit's numbers, and the statistic for the sample's other units."""
+    examples = [strongest_examples(sample, k) for k in range(1 + len(sample.others))]
+    divided = [_divide(sample, places) for places in examples]
+    places, found = examples[0], divided[0]
+    n, others = len(places), divided[1:]
+    chance = _chance(sample, n, seed)
+    spreads = [_perplexity(sample, one) for one in examples]
+    shared = [one.alike for one in divided]
+    inside = [_inside(one) for one in divided]
+    unlike = against(-spreads[0], [-spread for spread in spreads[1:]])
     numbers = (
         Number(
-            "compactness",
-            "How alike the contexts are",
-            mine,
+            "shared_context",
+            "Shared context",
+            shared[0],
             n,
-            f"1 − the spread of the {n} strongest examples within their kinds, over that of any text: 1 is"
-            " the same context each time, 0 no more alike than any text.",
-            (against(mine, compact),),
-            "cosine",
+            f"Share of the pairs among the {n} strongest examples whose contexts are alike (cosine above"
+            " 0.5): 1 is the same context each time, 0 another each time.",
+            (
+                against(shared[0], shared[1:]),
+                Control(f"{DRAWS} draws of random positions", middle([one.alike for one in chance]), DRAWS),
+            ),
+            "percent",
         ),
         Number(
             "kinds",
             "Kinds of context",
             float(found.n),
             n,
-            f"Clusters among the {n} strongest examples; more than one only where the best division"
-            f" (silhouette {found.silhouette:.2f}) beats all 19 draws from one cloud ({found.chance:.2f}).",
-            (against(-float(found.n), [-count for count in counts]),),
+            f"Groups of at least {least(n)} of the {n} strongest examples whose contexts are alike.",
+            (
+                Control(f"{len(others)} random units of the site (median)", _counts(others), len(others)),
+                Control(f"{DRAWS} draws of random positions", _counts(chance), DRAWS),
+            ),
             "count",
+        ),
+        Number(
+            "in_kinds",
+            "Examples that belong to a kind",
+            inside[0],
+            n,
+            f"Of the {n} strongest examples; the others are scattered.",
+            (against(inside[0], inside[1:]),),
+            "percent",
         ),
         Number(
             "distinct_tokens",
             "Distinct tokens",
-            spread,
+            spreads[0],
             n,
-            f"Effective number of different tokens (exp of their entropy) at the {n} strongest positions.",
-            (against(-spread, [-count for count in tokens]),),
+            f"Effective number of different tokens (exp of their entropy) at the {n} strongest positions;"
+            " p is for fewer.",
+            (Control(unlike.label, -unlike.value, unlike.n, unlike.p),),
         ),
     )
     return Measure(
         name="one-feature",
         assumption=ASSUMPTION,
-        statistic=mine,
-        others=tuple(compact),
-        numbers=(numbers[0], *(_flipped(number) for number in numbers[1:])),
-        pictures=(_map(vectors, found), _strip(mine, compact)),
+        statistic=shared[0],
+        others=tuple(shared[1:]),
+        numbers=numbers,
+        pictures=(_map(sample, places, found), _strip(shared[0], shared[1:])),
         groups=_groups(sample, places, found),
-        facts={"kinds": float(found.n), "distinct_tokens": spread, "compactness": mine},
-        words=_words(sample, places, found, n),
+        facts={
+            "kinds": float(found.n),
+            "largest": found.sizes[0] / n if found.n else 0.0,
+            "distinct_tokens": spreads[0],
+            "shared_context": shared[0],
+        },
+        words=_words(sample, places, found),
     )
 
 
-def strongest_examples(sample: Sample, unit: int = 0) -> list[tuple[int, int]]:
-    """At most 48 positions, two a window, at least half of the way from mean to maximum (but 12 anyway)."""
-    places = sample.strongest(unit, STRONGEST)
-    values = np.array([sample.values[unit][place] for place in places], dtype=np.float64)
-    mean = float(sample.means[unit])
-    high = values >= mean + 0.5 * (values[0] - mean)
-    return [place for k, place in enumerate(places) if high[k] or k < FEWEST]
+def strongest_examples(sample: Sample, unit: int = 0) -> list[Place]:
+    """At most 48 positions, at least half of the way from mean to maximum, filled up to 12."""
+    values, mean = sample.values[unit], float(sample.means[unit])
+    found = sample.strongest(unit, STRONGEST, repeats=False)
+    high = mean + 0.5 * (float(values[found[0]]) - mean)
+    found = [place for place in found if values[place] >= high]
+    for place in sample.strongest(unit, FEWEST) if len(found) < FEWEST else ():
+        if place not in found and len(found) < FEWEST:
+            found.append(place)
+    return sorted(found, key=lambda place: -float(values[place]))
 
 
-def _flipped(number: Number) -> Number:
-    """Fewer is more here: the control's value was negated for its rank."""
-    return replace(number, controls=tuple(replace(one, value=-one.value) for one in number.controls))
-
-
-def _vectors(sample: Sample, places: list[tuple[int, int]]) -> np.ndarray:
-    rows, columns = zip(*places, strict=True)
-    made: np.ndarray = sample.inputs[list(rows), list(columns)].double().numpy()
-    return made
-
-
-def _total(sample: Sample) -> float:
-    """Mean squared distance of kept positions' vectors to their mean."""
-    kept = sample.inputs[sample.kept].double()
-    return float((kept - kept.mean(dim=0)).square().sum(dim=1).mean())
-
-
-def _compactness(vectors: np.ndarray, found: Kinds, total: float) -> float:
-    if total <= 0:
-        return float("nan")
-    within = 0.0
-    for kind in range(found.n):
-        mine = vectors[found.labels == kind]
-        within += float(((mine - mine.mean(axis=0)) ** 2).sum())
-    return 1 - within / len(vectors) / total
-
-
-def _perplexity(sample: Sample, places: list[tuple[int, int]]) -> float:
-    _, counts = np.unique([sample.ids[place] for place in places], return_counts=True)
-    share = counts / counts.sum()
-    return float(np.exp(-(share * np.log(share)).sum()))
-
-
-def _map(vectors: np.ndarray, found: Kinds) -> Picture:
-    plane = principal(vectors, 2)
-    plane = np.hstack([plane, np.zeros((len(plane), 2 - plane.shape[1]))])
-    roles = ("unit", "other", "shuffled", "control")
-    series = tuple(
-        Series(
-            f"kind {kind + 1}",
-            tuple(plane[found.labels == kind, 0].tolist()),
-            tuple(plane[found.labels == kind, 1].tolist()),
-            roles[min(kind, 3)],
-        )
-        for kind in range(found.n)
-    )
-    return Picture(
-        "points",
-        "The strongest examples as points",
-        "first principal component of the contexts",
-        "second",
-        series,
-        f"Each of the {len(vectors)} strongest examples where its residual vector lies; colours are kinds."
-        " Clouds that lie apart mean that different contexts drive one unit.",
-    )
-
-
-def _strip(mine: float, others: list[float]) -> Picture:
-    return Picture(
-        "strips",
-        "Beside other units",
-        "how alike the contexts are",
-        "",
-        (Series("this unit", (mine,), ()), Series("random units", tuple(others), (), "control")),
-        f"This unit's number among those of {len(others)} random units of the site.",
-    )
-
-
-def _groups(sample: Sample, places: list[tuple[int, int]], found: Kinds) -> tuple[Group, ...]:
-    made = []
-    for kind in range(found.n):
-        members = [place for place, label in zip(places, found.labels, strict=True) if label == kind]
-        passages = tuple(passage(sample, *place) for place in members[:EACH_KIND])
-        made.append(
-            Group(f"Kind {kind + 1}: {len(members)} of {len(places)} examples", len(members), passages)
-        )
-    return tuple(made)
+def commonest(sample: Sample, places: Sequence[Place]) -> tuple[str, float]:
+    """The most frequent token of some places, and its share."""
+    names, counts = np.unique([sample.ids[place] for place in places], return_counts=True)
+    token = token_text(sample.model.tokenizer, int(names[counts.argmax()]))
+    return token.strip(" ") or "space", float(counts.max() / counts.sum())
 
 
 def passage(sample: Sample, row: int, column: int) -> Passage:
@@ -180,13 +129,84 @@ def passage(sample: Sample, row: int, column: int) -> Passage:
     return Passage(float(sample.values[0, row, column]), before, alone, after)
 
 
-def _words(sample: Sample, places: list[tuple[int, int]], found: Kinds, n: int) -> str:
-    names, counts = np.unique([sample.ids[place] for place in places], return_counts=True)
-    top = int(names[counts.argmax()])
-    token = token_text(sample.model.tokenizer, top).strip(" ")
-    share = 100 * counts.max() / n
-    kinds_said = "one cloud" if found.n == 1 else f"{found.n} kinds"
-    return (
-        f"The {n} strongest examples form {kinds_said} of contexts; the commonest token is “{token}”"
-        f" ({share:.0f} %)."
+def _divide(sample: Sample, places: Sequence[Place]) -> Kinds:
+    return kinds(sample.scale.directions(sample.vectors(places)))
+
+
+def _chance(sample: Sample, n: int, seed: int) -> list[Kinds]:
+    """The same for random positions."""
+    rng = np.random.default_rng([seed, 3])
+    rows, columns = np.nonzero(sample.kept)
+    drawn = [rng.choice(len(rows), min(n, len(rows)), replace=False) for _ in range(DRAWS)]
+    return [
+        _divide(sample, list(zip(rows[one].tolist(), columns[one].tolist(), strict=True))) for one in drawn
+    ]
+
+
+def _inside(found: Kinds) -> float:
+    return float((found.labels != SCATTERED).mean())
+
+
+def _counts(found: Sequence[Kinds]) -> float:
+    return middle([float(one.n) for one in found])
+
+
+def _perplexity(sample: Sample, places: Sequence[Place]) -> float:
+    _, counts = np.unique([sample.ids[place] for place in places], return_counts=True)
+    share = counts / counts.sum()
+    return float(np.exp(-(share * np.log(share)).sum()))
+
+
+def _map(sample: Sample, places: Sequence[Place], found: Kinds) -> Picture:
+    plane = principal(sample.scale.directions(sample.vectors(places)), 2)
+    plane = np.hstack([plane, np.zeros((len(plane), 2 - plane.shape[1]))])
+
+    def series(kind: int, label: str, role: str) -> Series:
+        mine = plane[found.labels == kind]
+        return Series(label, tuple(mine[:, 0].tolist()), tuple(mine[:, 1].tolist()), role)
+
+    made = [series(kind, f"kind {kind + 1}", _ROLES[kind % len(_ROLES)]) for kind in range(found.n)]
+    return Picture(
+        "points",
+        "The strongest examples as points",
+        "first principal component of the contexts",
+        "second",
+        (*made, series(SCATTERED, "scattered", "control")),
+        f"Each of the {len(places)} strongest examples where its residual vector lies; colours are kinds."
+        " Clouds that lie apart mean that different contexts drive one unit.",
     )
+
+
+def _strip(mine: float, others: Sequence[float]) -> Picture:
+    return Picture(
+        "strips",
+        "Beside other units",
+        "share of pairs with alike contexts",
+        "",
+        (Series("this unit", (mine,), ()), Series("random units", tuple(others), (), "control")),
+        f"This unit's number among those of {len(others)} random units of the site.",
+    )
+
+
+def _groups(sample: Sample, places: Sequence[Place], found: Kinds) -> tuple[Group, ...]:
+    made = []
+    for kind in (*range(found.n), SCATTERED):
+        members = [place for place, label in zip(places, found.labels, strict=True) if label == kind]
+        if not members:
+            continue
+        name = "Scattered" if kind == SCATTERED else f"Kind {kind + 1}"
+        passages = tuple(passage(sample, *place) for place in members[:EACH_KIND])
+        made.append(Group(f"{name}: {len(members)} of {len(places)} examples", len(members), passages))
+    return tuple(made)
+
+
+def _words(sample: Sample, places: Sequence[Place], found: Kinds) -> str:
+    token, share = commonest(sample, places)
+    n = len(places)
+    if not found.n:
+        said = "form no kind of context: each is alike with few others"
+    else:
+        sizes = " and ".join(str(size) for size in found.sizes)
+        kind = "one kind" if found.n == 1 else f"{found.n} kinds"
+        said = f"form {kind} of context ({sizes} examples)"
+    return f"The {n} strongest examples {said}; the commonest token is “{token}” ({100 * share:.0f} %)."

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from actmax.checks.measure import Measure, against
-from actmax.checks.predictor import TOP, Detection, detect
+from actmax.checks.predictor import ORDER, TOP, Detection, detect
 from actmax.checks.sample import Sample
 from actmax.decode.rescore import cross_entropy_of
 from actmax.models.read import read
@@ -61,7 +61,7 @@ class Judged:
 
 
 def readability(sample: Sample, texts: Sequence[FoundText], seed: int) -> Measure:
-    """Measure it for the unit, and the predictor for the sample's other units.
+    """The unit's numbers, and the predictor for the sample's other units.
 
     The first of ``texts`` whose activation is the largest is the best text.
     """
@@ -74,9 +74,9 @@ def readability(sample: Sample, texts: Sequence[FoundText], seed: int) -> Measur
             "Detection on unseen text",
             mine,
             found.held_out,
-            f"AUC of a simple predictor (token, token before, context words; fitted on {found.fitted}"
-            f" positions) for the {100 * TOP:.0f} % strongest of {found.held_out} held-out positions: 0.5 is"
-            " chance, 1 is certain.",
+            f"AUC of a simple predictor ({_used(found)}; fitted on {found.fitted:,} positions) for the"
+            f" {100 * TOP:.0f} % strongest of {found.held_out:,} held-out positions: 0.5 is chance, 1 is"
+            " certain.",
             (against(mine, others),),
             "cosine",
         ),
@@ -85,7 +85,7 @@ def readability(sample: Sample, texts: Sequence[FoundText], seed: int) -> Measur
             "From the token alone",
             token,
             found.held_out,
-            f"The same AUC where the predictor knows only the token at the position ({found.held_out} held"
+            f"The same AUC where the predictor knows only the token at the position ({found.held_out:,} held"
             " out).",
             (against(token, others_token),),
             "cosine",
@@ -173,7 +173,7 @@ def _of_text(sample: Sample, best: Judged, seed: int) -> list[Number]:
             "Corpus positions that reach it",
             best.reached,
             sample.n,
-            f"Share of {sample.n} corpus positions at which the unit is at least as active as at the"
+            f"Share of {sample.n:,} corpus positions at which the unit is at least as active as at the"
             f" strongest position of that text ({best.activation:.3g}).",
             (),
             "percent",
@@ -217,16 +217,22 @@ def _scatter(found: Detection) -> Picture:
     return Picture(
         "points",
         "Predicted and measured activation",
-        "predicted from token, token before and context words",
+        f"predicted from {_used(found)}",
         "measured",
         (
             Series(
                 "held-out positions", tuple(found.scores[some].tolist()), tuple(found.actual[some].tolist())
             ),
         ),
-        f"{len(some)} of {found.held_out} positions of documents that the predictor has not seen, the"
+        f"{len(some)} of {found.held_out:,} positions of documents that the predictor has not seen, the"
         " strongest among them. A rising cloud means that the unit can be told from the words.",
     )
+
+
+def _used(found: Detection) -> str:
+    """What the predictor goes by: the effects that hold on unseen text."""
+    names = [name for name, weight in zip(ORDER, found.weights, strict=True) if weight > 0]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _strip(mine: float, others: list[float]) -> Picture:
@@ -247,5 +253,5 @@ def _groups(sample: Sample, judged: Sequence[Judged]) -> tuple[Group, ...]:
         before = str(tokenizer.decode(list(one.ids[: one.peak]))) if one.peak else ""
         after = str(tokenizer.decode(list(one.ids[one.peak + 1 :])))
         token = token_text(tokenizer, one.ids[one.peak])
-        made.append(Group(f"Best text by {one.source}", 1, (Passage(one.activation, before, token, after),)))
+        made.append(Group(f"Text found by {one.source}", 1, (Passage(one.activation, before, token, after),)))
     return tuple(made)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from actmax.inputs.streams import stream
+from actmax.checks.ordinary import random_tokens
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sites import FINAL, LOGITS, Site, has_final_norm, list_sites
@@ -49,11 +49,7 @@ class Relation:
 def relations(model: Model, seed: int = 0) -> tuple[Relation, ...]:
     """Check all four on ``ROWS`` × ``LENGTH`` random tokens."""
     length = min(LENGTH, model.context)
-    special = set(model.tokenizer.all_special_ids)
-    size = min(len(model.tokenizer), model.vocab_size)
-    ordinary = torch.tensor([i for i in range(size) if i not in special] or list(range(size)))
-    drawn = torch.randint(len(ordinary), (ROWS, length), generator=stream(seed, _STREAM))
-    ids = ordinary[drawn].to(model.device)
+    ids = random_tokens(model, ROWS, length, seed, _STREAM).to(model.device)
     names = list_sites(model)
     parts = ("hook_resid_pre", "hook_attn_out", "hook_resid_mid", "hook_mlp_out", "hook_resid_post")
     wanted = [

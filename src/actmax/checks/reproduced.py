@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from actmax.checks.reproducibility import Agreement, Verdict, agreement, verdict
+from actmax.checks.measure import middle
+from actmax.checks.reproducibility import Agreement, Verdict, agreement
 from actmax.checks.soft_batch import Optima
 from actmax.models.model import Model
 from actmax.models.sites import Unit
 from actmax.results.finding import Control, Number, Picture, Series
 from actmax.results.reproduce import Repeat
+
+START = {True: "random starts", False: "random tokens"}
+"""What the runs are compared with, for methods over free vectors and over tokens."""
 
 
 def repeats(model: Model, optima: Optima, rows: Sequence[int]) -> tuple[Repeat, ...]:
@@ -35,18 +40,55 @@ def repeats(model: Model, optima: Optima, rows: Sequence[int]) -> tuple[Repeat, 
     return tuple(made)
 
 
+@dataclass(frozen=True)
+class Unrelated:
+    """What the runs of other units of the site have in common."""
+
+    label: str
+    names: tuple[str, ...]
+    agreements: tuple[Agreement, ...]
+
+    def numbers(self, name: str) -> list[float]:
+        """One of the agreements' numbers."""
+        return [float(getattr(one, name)) for one in self.agreements]
+
+    @property
+    def pairs(self) -> tuple[float, ...]:
+        """The similarity of all pairs of runs."""
+        return tuple(pair for one in self.agreements for pair in one.pairs)
+
+
+NOTHING_UNRELATED = Unrelated("", (), ())
+
+
 def soft_agreements(
     optima: Optima, unit: Unit, unrelated: Sequence[Unit]
-) -> tuple[Agreement, Agreement, list[Agreement]]:
-    """Of the unit's runs, of their random starts, and of each unrelated unit that has two runs or more."""
+) -> tuple[Agreement, Agreement, Unrelated]:
+    """Of the unit's runs, of their random starts, and of unrelated units.
+
+    Where those have several runs each, it is the agreement within each of them; where they have one each,
+    that between as many of them as the unit has runs.
+    """
     rows = optima.rows(unit)
     of_starts = agreement(optima.start[rows], optima.start_ids[rows], optima.initial[rows])
-    others = []
-    for other in unrelated:
-        chosen = optima.rows(other)
-        if len(chosen) > 1:
-            others.append(agreement(*_found(optima, chosen)))
-    return agreement(*_found(optima, rows)), of_starts, others
+    several = [other for other in unrelated if len(optima.rows(other)) > 1]
+    single = [other for other in unrelated if len(optima.rows(other)) == 1][: len(rows)]
+    found = agreement(*_found(optima, rows))
+    if several:
+        within = tuple(agreement(*_found(optima, optima.rows(other))) for other in several)
+        return found, of_starts, as_many_runs([other.name for other in several], within)
+    if len(single) < 2:
+        return found, of_starts, NOTHING_UNRELATED
+    vectors, ids, final, start = _found(optima, [optima.rows(other)[0] for other in single])
+    between = agreement(vectors, ids, torch.full_like(final, torch.nan), start)
+    label = f"{len(single)} unrelated units, one run each"
+    return found, of_starts, Unrelated(label, tuple(other.name for other in single), (between,))
+
+
+def as_many_runs(names: Sequence[str], agreements: Sequence[Agreement]) -> Unrelated:
+    """Units that were searched as often as the unit itself."""
+    what = "an unrelated unit" if len(names) == 1 else f"{len(names)} unrelated units"
+    return Unrelated(f"{what}, as many runs", tuple(names), tuple(agreements))
 
 
 def _found(optima: Optima, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -58,9 +100,7 @@ def token_agreement(model: Model, ids: torch.Tensor, activation: torch.Tensor) -
     return agreement(model.embedding[ids.to(model.device)], ids, activation)
 
 
-def numbers(
-    found: Agreement, starts: Agreement, others: Sequence[Agreement], *, soft: bool
-) -> tuple[Number, ...]:
+def numbers(found: Agreement, starts: Agreement, others: Unrelated, *, soft: bool) -> tuple[Number, ...]:
     """The numbers with their controls, each with its line of words."""
     total = found.runs * found.positions
     of = f"{found.runs} runs × {found.positions} positions"
@@ -113,26 +153,23 @@ def numbers(
     for name, (label, says, n, style) in lines.items():
         controls = []
         if name != "cosine_of_change":
-            controls.append(Control("random starts", float(getattr(starts, name)), starts.runs))
-        if others:
-            values = [float(getattr(other, name)) for other in others]
-            middle = float(np.median(values))
-            controls.append(Control(f"{len(others)} unrelated units, as many runs", middle, len(others)))
+            controls.append(Control(START[soft], float(getattr(starts, name)), starts.runs))
+        controls.append(Control(others.label, middle(others.numbers(name)), len(others.names)))
+        controls = [control for control in controls if np.isfinite(control.value)]
         made.append(Number(name, label, float(getattr(found, name)), n, says, tuple(controls), style))
     return tuple(made)
 
 
 def pictures(
-    found: Agreement, starts: Agreement, others: Sequence[Agreement], activations: Sequence[float]
+    found: Agreement, starts: Agreement, others: Unrelated, activations: Sequence[float], *, soft: bool
 ) -> tuple[Picture, ...]:
     """Similarity of pairs of runs, and what each run reached."""
     rows = [
         Series("this unit's runs", found.pairs, (), "unit"),
-        Series("their random starts", starts.pairs, (), "control"),
+        Series(START[soft], starts.pairs, (), "control"),
     ]
-    if others:
-        pairs = tuple(pair for other in others for pair in other.pairs)
-        rows.append(Series("unrelated units' runs", pairs, (), "other"))
+    if others.pairs:
+        rows.append(Series("unrelated units' runs", others.pairs, (), "other"))
     ranked = sorted(value for value in activations if np.isfinite(value))
     return (
         Picture(
@@ -142,27 +179,27 @@ def pictures(
             "",
             tuple(rows),
             f"One mark a pair of runs ({len(found.pairs)} pairs of this unit). At 1 two runs found the same"
-            " vectors; where the random starts are, they have nothing in common.",
+            f" vectors; where the {START[soft]} are, they have nothing in common.",
         ),
         Picture(
-            "points",
+            "strips",
             "What each run reached",
-            "run, from the lowest",
-            "activation",
-            (Series("final activation", tuple(float(k) for k in range(1, len(ranked) + 1)), tuple(ranked)),),
+            "final activation",
+            "",
+            (Series("this unit's runs", tuple(ranked), ()),),
             f"The final activations of {len(ranked)} runs. Equal heights with different vectors mean that"
             " many inputs serve the unit equally well.",
         ),
     )
 
 
-def sentence(kind: Verdict, found: Agreement, starts: Agreement) -> str:
+def sentence(kind: Verdict, found: Agreement, starts: Agreement, *, soft: bool) -> str:
     """The verdict in words."""
     total = found.runs * found.positions
     tokens = f"{found.unique_tokens} of {total} tokens are distinct"
     if kind == "same point":
         return f"{found.runs} runs found the same point (cosine {found.cosine_matched:.2f}); {tokens}."
-    chance = f"{starts.participation_ratio:.1f} for random starts"
+    chance = f"{starts.participation_ratio:.1f} for {START[soft]}"
     spans = f"{found.participation_ratio:.1f} dimensions against {chance}"
     if kind == "same subspace":
         return (
@@ -173,6 +210,3 @@ def sentence(kind: Verdict, found: Agreement, starts: Agreement) -> str:
         f"{found.runs} runs found different solutions: their vectors have a cosine of"
         f" {found.cosine_matched:.2f} and span {spans}; {tokens}."
     )
-
-
-__all__ = ["numbers", "pictures", "repeats", "sentence", "soft_agreements", "token_agreement", "verdict"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float32, Int
 from torch import Tensor
 
+from actmax.checks.kinds import Scale
 from actmax.errors import ActmaxError
 from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
@@ -58,22 +60,46 @@ class Sample:
         """Kept positions."""
         return int(self.kept.sum())
 
+    @cached_property
+    def scale(self) -> Scale:
+        """Of the residual vectors at the kept positions."""
+        return Scale.of(self.inputs[self.kept].numpy())
+
+    def vectors(self, places: Sequence[tuple[int, int]]) -> Float32[np.ndarray, "place d_model"]:
+        """The residual vectors at some places (window, position)."""
+        rows, columns = zip(*places, strict=True)
+        made: np.ndarray = self.inputs[list(rows), list(columns)].numpy()
+        return made
+
     def strongest(
-        self, unit: int, n: int, each: int = 2, allowed: Bool[np.ndarray, "window pos"] | None = None
+        self,
+        unit: int,
+        n: int,
+        each: int = 2,
+        allowed: Bool[np.ndarray, "window pos"] | None = None,
+        *,
+        repeats: bool = True,
     ) -> list[tuple[int, int]]:
-        """The ``n`` largest activations as (window, position), at most ``each`` of one window."""
+        """The ``n`` largest activations as (window, position), at most ``each`` of one window.
+
+        Without ``repeats`` no document gives the same token twice.
+        """
         mask = self.kept if allowed is None else self.kept & allowed
         rows, columns = np.nonzero(mask)
         order = np.argsort(-self.values[unit][mask], kind="stable")
-        taken: dict[int, int] = {}
+        taken: Counter[int] = Counter()
+        seen: set[tuple[int, int]] = set()
         found: list[tuple[int, int]] = []
         for place in order:
-            row = int(rows[place])
-            if taken.get(row, 0) < each:
-                taken[row] = taken.get(row, 0) + 1
-                found.append((row, int(columns[place])))
-                if len(found) == n:
-                    break
+            row, column = int(rows[place]), int(columns[place])
+            what = int(self.document[row]), int(self.ids[row, column])
+            if taken[row] >= each or (what in seen and not repeats):
+                continue
+            taken[row] += 1
+            seen.add(what)
+            found.append((row, column))
+            if len(found) == n:
+                break
         return found
 
 

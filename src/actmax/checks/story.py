@@ -1,5 +1,4 @@
-"""Three sentences that the numbers of an investigation allow; the rules are in
-``report/methods/investigate.md``."""
+"""Three sentences that the numbers of an investigation allow; rules: ``report/methods/investigate.md``."""
 
 from __future__ import annotations
 
@@ -9,24 +8,34 @@ from dataclasses import dataclass
 from actmax.checks.verdicts import PARTLY, READABLE
 from actmax.results.finding import Check
 
+COMMON = 0.2
+"""Share of the strongest examples from which their most frequent token is called the usual one."""
+LIKE = 0.9
+"""Resemblance from which a text is called like the strongest examples."""
+SUBJECTS = {
+    "one-feature": "how alike its contexts are",
+    "importance": "what ablating it does",
+    "continuity": "what tokens keep of its optimum",
+    "readability": "how well words predict it",
+}
+
 
 @dataclass(frozen=True)
 class Facts:
-    """What the sentences are made from."""
+    """What the sentences are made from, besides the checks."""
 
     unit: str
     top_token: str
     """The most frequent token among the strongest examples."""
     top_share: float
     """Of those examples."""
-    kinds: int
+    kinds: str
+    """The answer of the first check."""
     auc: float
     soft: float
     """What the best vectors give."""
     soft_ratio: float | None
-    """Over the corpus maximum."""
-    on_tokens: float
-    """What the nearest tokens of the best run give, reduced over positions in the same way."""
+    """Over the corpus maximum; None where that is not above zero."""
     peak: float
     """The strongest position among all runs' nearest tokens."""
     strong: float
@@ -34,70 +43,95 @@ class Facts:
     runs: int
     verdict: str
     """Of reproducibility."""
+    text: float | None = None
+    """What the best text of a search over tokens gives; None where none was made."""
+    text_ratio: float | None = None
+    resemblance: float = 0.5
+    """Of that text."""
 
 
 def conclusion(facts: Facts, checks: Sequence[Check]) -> tuple[str, str, str]:
     """Observation, intervention, and what may be concluded."""
-    return _seen(facts), _done(facts), _concluded(facts, checks)
+    return _seen(facts), _done(facts), _concluded(checks)
 
 
 def _seen(facts: Facts) -> str:
-    kinds = "one kind of context" if facts.kinds == 1 else f"{facts.kinds} kinds of context"
-    if facts.auc >= READABLE:
-        told = "its strongest positions can be predicted in unseen text"
-    elif facts.auc >= PARTLY:
-        told = "its strongest positions can be predicted in part"
+    where = "no clear kind of context" if facts.kinds == "no clear kind" else facts.kinds
+    share = f"{100 * facts.top_share:.0f} %"
+    if facts.top_share >= COMMON:
+        token = f"most often at “{facts.top_token}” ({share} of its strongest examples)"
     else:
-        told = "a simple predictor does not find its strongest positions in unseen text"
+        token = f"at no token in particular (the commonest, “{facts.top_token}”, makes {share})"
+    if facts.auc >= READABLE:
+        told = "simple facts about the words predict where"
+    elif facts.auc >= PARTLY:
+        told = "simple facts about the words predict in part where"
+    else:
+        told = "simple facts about the words do not predict where"
     return (
-        f"In real text, {facts.unit} is strongest in {kinds}, most often at “{facts.top_token}”"
-        f" ({100 * facts.top_share:.0f} % of the strongest examples), and {told} (AUC {facts.auc:.2f})."
+        f"In real text, {facts.unit} is strongest in {where}, {token}, and {told}"
+        f" (AUC {facts.auc:.2f}; chance is 0.5)."
     )
 
 
 def _done(facts: Facts) -> str:
-    ratio = "" if facts.soft_ratio is None else f", {_times(facts.soft_ratio)} the corpus maximum"
-    at_best = f"{facts.peak:.3g} at their strongest position"
-    shows = (
-        f"{at_best}, less than its strongest examples in the corpus ({facts.strong:.3g}): the optimum does"
-        " not show what text does"
-        if facts.peak < facts.strong
-        else f"{at_best}, as much as its strongest examples in the corpus ({facts.strong:.3g})"
-    )
+    examples = f"its strongest examples in the corpus ({facts.strong:.3g})"
+    if facts.peak < facts.strong:
+        shows = f", but their nearest tokens give at most {facts.peak:.3g}, less than {examples}"
+        shows += ", so the optimum does not show what text does"
+    else:
+        shows = f", and their nearest tokens give up to {facts.peak:.3g}, as much as {examples}"
+    text = ""
+    if facts.text is not None:
+        like = "like" if facts.resemblance >= LIKE else "not like"
+        text = f"; the best text that was searched gives {facts.text:.3g}{_times(facts.text_ratio)},"
+        text += f" in a context {like} theirs"
     again = {
-        "same point": f"{facts.runs} runs find the same point",
-        "same subspace": f"{facts.runs} runs find different points of one subspace",
-        "different solutions": f"{facts.runs} runs find different solutions",
+        "same point": "find the same point",
+        "same subspace": "find different points of one subspace",
+        "different solutions": "find different solutions",
     }[facts.verdict]
     return (
-        f"Free vectors drive it to {facts.soft:.3g}{ratio}, but their nearest tokens give"
-        f" {facts.on_tokens:.3g} and {shows}; {again}."
+        f"Free vectors drive it to {facts.soft:.3g}{_times(facts.soft_ratio)}{shows}{text};"
+        f" {facts.runs} runs {again}."
     )
 
 
-def _concluded(facts: Facts, checks: Sequence[Check]) -> str:
-    unread = any(check.answer == "nothing reads it" for check in checks)
-    survive = [check.assumption.lower() for check in checks if check.standing == "survives shuffling"]
-    out = [check.assumption.lower() for check in checks if check.meaningful]
+def _concluded(checks: Sequence[Check]) -> str:
+    standing: dict[str, list[str]] = {}
+    for check in checks:
+        standing.setdefault(check.standing, []).append(SUBJECTS[check.name])
+    survive, out = standing.get("survives shuffling", []), standing.get("stands out", [])
+    ordinary = standing.get("ordinary", [])
+    shuffled = all(check.p_shuffled is not None for check in checks)
     parts = []
-    if unread:
+    if any(check.answer == "nothing reads it" for check in checks):
         parts.append("nothing in the model reads this unit")
     if out:
-        parts.append(f"it stands out among units of its site for: {_listed(out)}")
-    elif len(survive) < len(checks):
-        parts.append("it does not stand out among units of its site")
-    if survive:
+        parts.append(f"it stands out among units of its site in {_listed(out)}")
+    if ordinary:
+        beyond = "was learned, but " if shuffled else ""
+        parts.append(f"in {_listed(ordinary)} it {beyond}is like other units of its site")
+    if len(survive) == len(checks) > 1:
         parts.append(
-            f"shuffled weights give as much for {_listed(survive)}, so those numbers say nothing of what was"
-            " learned"
+            "a copy with shuffled weights does as well in all of the checks, so none of them is evidence of"
+            " something learned"
         )
-    said = "; ".join(parts) or "nothing was checked"
-    return f"What may be concluded: {said}."
+    elif survive:
+        parts.append(
+            f"a copy with shuffled weights does as well in {_listed(survive)}, so that is no evidence of"
+            " something learned"
+        )
+    if not shuffled:
+        parts.append("no copy with shuffled weights was checked in full, so what survives there is not known")
+    return f"What may be concluded: {'; '.join(parts)}."
 
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _times(ratio: float) -> str:
-    return f"{ratio:.2f} times" if ratio < 10 else f"{ratio:.0f} times"
+def _times(ratio: float | None) -> str:
+    if ratio is None:
+        return ""
+    return f" ({ratio:.2g} times the corpus maximum)"

@@ -13,8 +13,8 @@ the site; ``p_shuffled`` that among units (the unit itself and random ones) of a
 
 *Answers*:
 
-- one feature: more than one kind of context: ``K kinds of context``; one kind and standing out: ``one kind of
-  context``; else ``no clear kind``.
+- one feature: more than one kind of context: ``K kinds of context``; one that holds at least half of the
+  strongest examples: ``one kind of context``; else ``no clear kind``.
 - importance: no effect above 1e-7 nats anywhere: ``nothing reads it``; standing out: ``important``; else ``no
   more than other units``.
 - continuity: the largest step of 32 is at least half of the range: ``it jumps``; the nearest tokens keep less
@@ -28,11 +28,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from actmax.checks.measure import Measure, rank_p
+from actmax.checks.measure import Measure, middle, rank_p
 from actmax.results.finding import Check, Control, Number, Picture, Series
 
 LEVEL = 0.05
-UNREAD, CLIFF, KEPT, READABLE, PARTLY = 1e-7, 0.5, 0.5, 0.8, 0.65
+UNREAD, CLIFF, KEPT, READABLE, PARTLY, MOSTLY = 1e-7, 0.5, 0.5, 0.8, 0.65, 0.5
 
 
 def judge(measure: Measure, shuffled: Measure | None = None) -> Check:
@@ -89,7 +89,7 @@ def answer(name: str, facts: Mapping[str, float], *, meaningful: bool) -> str:
 def _one_feature(facts: Mapping[str, float], meaningful: bool) -> str:
     if facts["kinds"] > 1:
         return f"{facts['kinds']:.0f} kinds of context"
-    return "one kind of context" if meaningful else "no clear kind"
+    return "one kind of context" if facts["largest"] >= MOSTLY else "no clear kind"
 
 
 def _importance(facts: Mapping[str, float], meaningful: bool) -> str:
@@ -131,12 +131,11 @@ def _beside(number: Number, shuffled: Measure, p: float | None) -> Number:
     there = next((one for one in shuffled.numbers if one.name == number.name), None)
     if there is None:
         return number
-    label = "this unit, weights shuffled"
-    extra = [Control(label, there.value, there.n)]
+    extra = Control("this unit, weights shuffled", there.value, there.n)
     if p is not None:
-        n = 1 + len(shuffled.others)
-        extra = [Control(f"{label} (p among {n} units there)", there.value, n, p)]
-    return replace(number, controls=(*number.controls, *extra))
+        units = (shuffled.statistic, *shuffled.others)
+        extra = Control(f"{len(units)} units, weights shuffled (median)", middle(units), len(units), p)
+    return replace(number, controls=(*number.controls, extra))
 
 
 def _with_shuffled(picture: Picture, shuffled: Measure) -> Picture:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from actmax.cli.findings import finish, stage_bar, tell_checks
+from actmax.cli.findings import finish, nothing_kept, stage_bar, tell_checks
 from actmax.cli.maximize import UnitArgument
 from actmax.cli.options import (
     DeviceOption,
@@ -45,7 +45,7 @@ def check(
     corpus: CorpusOption = ["wikipedia-excerpt"],  # noqa: B006 - typer reads it, nobody changes it
     max_tokens: TokensOption = 12_288,
     others: OthersOption = 19,
-    steps: Annotated[int, typer.Option(metavar="N", help="Updates of soft ascent.")] = 150,
+    steps: Annotated[int, typer.Option(metavar="N", help="Updates of soft ascent.")] = 75,
     length: Annotated[int, typer.Option(metavar="N", help="Positions that are optimised.")] = 5,
     shuffled: ShuffledOption = True,
     method: MethodOption = None,
@@ -78,7 +78,7 @@ def check(
     opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
     from actmax.api.check import check as measure
 
-    with stage_bar(quiet=quiet) as progress:
+    with nothing_kept("the first check was done"), stage_bar(quiet=quiet) as progress:
         result = measure(
             opened,
             unit,

@@ -72,6 +72,19 @@ def stage_bar(*, quiet: bool) -> Iterator[Progress]:
         yield tell
 
 
+@contextlib.contextmanager
+def nothing_kept(before: str) -> Iterator[None]:
+    """Where Ctrl-C leaves nothing to keep, the sentence says so.
+
+    Raises:
+        Interrupted: in place of the interruption.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(f"Interrupted before {before}; nothing is kept.") from None
+
+
 def finish(result: Any, out: Path | None, *, json: bool, quiet: bool) -> None:
     """Write the result, print it as JSON where asked, and leave with 130 where it was interrupted."""
     if out is not None:

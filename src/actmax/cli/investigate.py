@@ -14,7 +14,7 @@ from actmax.cli.check import (
     TextOption,
     TokensOption,
 )
-from actmax.cli.findings import finish, stage_bar
+from actmax.cli.findings import finish, nothing_kept, stage_bar
 from actmax.cli.maximize import UnitArgument
 from actmax.cli.options import (
     DeviceOption,
@@ -35,7 +35,7 @@ def investigate(
     max_tokens: TokensOption = 12_288,
     runs: Annotated[int, typer.Option(metavar="N", help="Runs of soft ascent, in one batch.")] = 10,
     others: OthersOption = 19,
-    steps: Annotated[int, typer.Option(metavar="N", help="Updates of soft ascent.")] = 150,
+    steps: Annotated[int, typer.Option(metavar="N", help="Updates of soft ascent.")] = 75,
     length: Annotated[int, typer.Option(metavar="N", help="Positions that are optimised.")] = 5,
     shuffled: ShuffledOption = True,
     method: Annotated[
@@ -70,7 +70,7 @@ def investigate(
     opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
     from actmax.api.investigate import investigate as look
 
-    with stage_bar(quiet=quiet) as progress:
+    with nothing_kept("the corpus was read"), stage_bar(quiet=quiet) as progress:
         result = look(
             opened,
             unit,

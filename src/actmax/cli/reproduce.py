@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from actmax.cli.findings import finish, tell_numbers
+from actmax.cli.findings import finish, nothing_kept, tell_numbers
 from actmax.cli.maximize import UnitArgument
 from actmax.cli.options import (
     DeviceOption,
@@ -40,6 +40,10 @@ def reproduce(
         int | None,
         typer.Option(metavar="N", help="Sequences that each run of a token method may score."),
     ] = None,
+    unrelated: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Unrelated units that are searched as often; 2, for token methods 1."),
+    ] = None,
     model: ModelOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "float32",
@@ -63,7 +67,7 @@ def reproduce(
     opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
     from actmax.api.reproduce import reproduce as repeat
 
-    with step_bar(quiet=quiet) as show:
+    with nothing_kept("two runs were done"), step_bar(quiet=quiet) as show:
         result = repeat(
             opened,
             unit,
@@ -75,6 +79,7 @@ def reproduce(
             lr=lr,
             l2=l2,
             budget=budget,
+            unrelated=unrelated,
             seed=seed,
             on_step=show,
         )

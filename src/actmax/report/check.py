@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actmax.report.finding import method_text, plots, styled
+from actmax.report.finding import methods, plots, styled
 from actmax.report.page import Plot, pairs, render
 from actmax.results.check import CheckResult
 from actmax.results.finding import Check
@@ -41,7 +41,7 @@ def page(result: CheckResult) -> str:
         notices=notices(result.checks, shuffled=result.shuffled, complete=result.complete),
         parts=parts(result.checks),
         styled=styled,
-        methods=[(name, method_text(name)) for name in METHODS],
+        methods=methods(METHODS),
         settings=pairs(settings),
         manifest=pairs(manifest),
     )
@@ -60,7 +60,7 @@ def lead(checks: Sequence[Check]) -> str:
 
 
 def notices(checks: Sequence[Check], *, shuffled: bool, complete: bool) -> list[str]:
-    """What a reader has to know before the numbers."""
+    """What a reader has to know before the numbers, where no conclusion says it."""
     found = []
     if not complete:
         found.append("It was interrupted: only what had been finished is shown.")

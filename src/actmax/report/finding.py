@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -16,16 +17,27 @@ from actmax.report.page import Plot
 from actmax.results.finding import Picture, Series
 
 COLOURS = {"unit": BLUE, "control": MUTED, "shuffled": PURPLE, "other": ORANGE}
-METHODS = (
-    "reproducibility",
-    "one-feature",
-    "importance",
-    "continuity",
-    "readability",
-    "shuffled",
-    "verdicts",
-)
-"""Descriptions of methods that pages carry; docs/checks.md is made of the same files."""
+METHODS = {
+    "investigate": "The conclusion of an investigation",
+    "reproducibility": "Reproducibility",
+    "one-feature": "One unit, one feature",
+    "importance": "Strong activation is important",
+    "continuity": "The input space is continuous",
+    "readability": "A human can read it",
+    "shuffled": "A copy with shuffled weights",
+    "verdicts": "How a check is judged",
+}
+"""Descriptions of methods that pages carry, with their titles; docs/checks.md is made of the same files."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """The description of a method."""
+
+    name: str
+    title: str
+    words: Markup
+
 
 _WIDTH = 500
 
@@ -54,17 +66,25 @@ def draw(picture: Picture, name: str) -> Plot:
             _line(axis, picture, series)
         axis.set_title(picture.y, loc="left", color=MUTED)
     axis.set_xlabel(picture.x)
-    if picture.log:
+    if picture.log and by_rows:
         axis.set_xscale("symlog", linthresh=_threshold(shown))
+    elif picture.log:
+        axis.set_yscale("log", nonpositive="mask")
     axis.margins(x=0.04)
     if not by_rows and len(shown) > 1:
-        axis.legend(frameon=False, fontsize=10, labelcolor=INK, handlelength=1.4)
+        handles, labels = axis.get_legend_handles_labels()
+        axis.legend(handles[::-1], labels[::-1], frameon=False, fontsize=10, labelcolor=INK, handlelength=1.4)
     return Plot(picture.title, svg(drawing, name, f"{picture.title}: {picture.says}"), picture.says)
 
 
 def plots(pictures: Sequence[Picture], name: str) -> list[Plot]:
     """All figures of some pictures."""
     return [draw(picture, f"{name}{k}") for k, picture in enumerate(pictures)]
+
+
+def methods(names: Sequence[str]) -> list[Method]:
+    """The descriptions of some methods, in this order."""
+    return [Method(name, METHODS[name], method_text(name)) for name in names]
 
 
 @cache

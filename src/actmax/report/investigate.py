@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actmax.report.check import METHODS, notices, parts
-from actmax.report.finding import method_text, plots, styled
+from actmax.report.finding import methods, plots, styled
 from actmax.report.numbers import count, number, percent, seconds
 from actmax.report.page import Stat, pairs, render
 from actmax.results.investigate import InvestigateResult
@@ -17,13 +17,13 @@ def page(result: InvestigateResult) -> str:
     return render(
         "investigate.html.j2",
         result=result,
-        notices=notices(result.checks, shuffled=result.shuffled, complete=result.complete),
+        notices=[] if result.complete else notices(result.checks, shuffled=True, complete=False),
         stats=_stats(result),
         figures=plots(result.pictures, "i"),
         again=plots(result.reproduced.pictures, "r") if result.reproduced else [],
         parts=parts(result.checks),
         styled=styled,
-        methods=[(name, method_text(name)) for name in ("investigate", "reproducibility", *METHODS)],
+        methods=methods(["investigate", "reproducibility", *METHODS]),
         took=seconds(result.seconds),
         settings=pairs(settings),
         manifest=pairs(manifest),

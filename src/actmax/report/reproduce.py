@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actmax.report.finding import method_text, plots, styled
+from actmax.report.finding import methods, plots, styled
 from actmax.report.page import pairs, render
 from actmax.results.plain import to_plain
 from actmax.results.reproduce import ReproduceResult
@@ -22,7 +22,7 @@ def page(result: ReproduceResult) -> str:
         notices=notices,
         figures=plots(result.pictures, "r"),
         styled=styled,
-        methods=[("reproducibility", method_text("reproducibility"))],
+        methods=methods(["reproducibility"]),
         settings=pairs(settings),
         manifest=pairs(manifest),
     )

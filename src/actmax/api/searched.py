@@ -1,0 +1,66 @@
+"""The best text of a token search that begins from a reading of the corpus that there is already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from actmax.api.corpus_starts import starts_of
+from actmax.api.methods import token_method
+from actmax.api.text import maximize_text
+from actmax.api.text_settings import TextSettings
+from actmax.checks.readability import FoundText
+from actmax.checks.sample import Sample
+from actmax.errors import ActmaxError
+from actmax.fetch.progress import Progress, silent
+from actmax.inputs.bos import BosPolicy
+from actmax.search.text_method import TextStep
+from actmax.search.text_scorer import TextScorer
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search found."""
+
+    text: FoundText
+    complete: bool
+    """False where the user stopped it."""
+
+
+def named_method(method: str) -> str:
+    """The own name of a method that searches tokens.
+
+    Raises:
+        ActmaxError: there is no such method.
+    """
+    name = token_method(method)
+    if name is None:
+        raise ActmaxError(f"{method!r} is no method that searches tokens; leave --method out, or name one.")
+    return name
+
+
+def search_text(
+    sample: Sample, method: str, *, seed: int, bos: BosPolicy = "auto", progress: Progress = silent
+) -> Searched:
+    """Search a text for the unit of a sample, with the settings that ``maximize`` has.
+
+    Args:
+        sample: of the corpus.
+        method: as :func:`named_method` gives it.
+        seed: of all draws.
+        bos: what stands in front of the text.
+        progress: told of the sequences scored.
+
+    Raises:
+        ActmaxError: a method that there is not, or nothing that it scored may be given.
+        KeyboardInterrupt: stopped before anything was found.
+    """
+    settings = TextSettings(bos=bos)
+
+    def tell(restart: int, step: TextStep, scorer: TextScorer) -> None:
+        progress("searching text", scorer.cost.sequences_scored, settings.budget)
+
+    known = starts_of(sample.readings, length=settings.length, n=settings.starts)
+    result = maximize_text(
+        sample.model, sample.unit, method, settings=settings, seed=seed, known=known, on_step=tell
+    )
+    return Searched(FoundText(method, result.best.text), result.complete)
