@@ -56,7 +56,9 @@ def test_every_command_is_run_or_sets_up() -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("words", OURS, ids=shlex.join)
 def test_a_command(words: list[str], here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    few = ["--steps", str(STEPS)] if words[1] == "maximize" else []
+    few: list[str] = []
+    if words[1] == "maximize":
+        few = ["--budget", "50", "--length", "4"] if "--method" in words else ["--steps", str(STEPS)]
     assert main([*words[1:], *few]) == 0, capsys.readouterr().err
     assert capsys.readouterr().out
     if "--out" in words:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,6 +14,7 @@ import torch
 from tests.browser import chromium, visit
 from tests.results.example import HOSTILE, hostile_result, soft_result, token_result
 
+from actmax.report.budget import best_so_far, reached_after
 from actmax.report.maximize import page, summary
 from actmax.report.page import MOST_BYTES
 from actmax.results.maximize import MaximizeResult
@@ -159,6 +161,76 @@ def test_a_large_search_stays_small() -> None:
     for made in (result, wide):
         assert len(page(made).encode()) < MOST_BYTES
     assert "The best 50 of 100 restarts" in page(result)
+
+
+def test_what_each_token_does_is_shown() -> None:
+    """The best text in large, and every text of the tables; the token that is read is ringed."""
+    result = token_result()
+    html = page(result)
+    assert "What each token does" in html
+    n = len(result.runs) + len(result.frontier) + len(result.solutions)
+    assert html.count('<span class="heat"') == n + 1
+    assert len(re.findall(r'<b class="a p" style="--s:[01]\.\d\d"', html)) == n + 1
+    assert 'title="left out"' not in html
+    best = result.best_run
+    assert best.along is not None
+    unread = replace(best.along, activations=(float("nan"), *best.along.activations[1:]), read=None)
+    runs = tuple(replace(run, along=unread) if run is best else run for run in result.runs)
+    shown = page(replace(result, runs=runs))
+    assert shown.count('title="left out"') == 2, "in large and in its row"
+    assert len(re.findall(r'<b class="a p"', shown)) == n - 1, "the mean of all has no ring"
+    assert "What each token does" not in page(soft_result(steps=5, vocab=50))
+
+
+def test_the_curve_is_the_best_so_far_up_to_the_end_of_the_budget() -> None:
+    result = token_result()
+    steps, values = best_so_far(result)
+    assert steps[-1] == result.cost.sequences_scored == 12_000
+    assert values[-1] == max(max(run.trajectory.activation) for run in result.runs)
+    assert all(a < b for a, b in itertools.pairwise(values[:-1]))
+    assert steps == sorted(set(steps))
+    low = replace(
+        result,
+        minimize=True,
+        runs=tuple(
+            replace(
+                run,
+                trajectory=replace(
+                    run.trajectory, activation=tuple(-value for value in run.trajectory.activation)
+                ),
+            )
+            for run in result.runs
+        ),
+    )
+    assert best_so_far(low) == (steps, [-value for value in values])
+    assert reached_after(result, values[3]) == steps[3]
+    assert reached_after(result, 1e9) is None
+
+
+def test_positions_of_their_own() -> None:
+    token = token_result()
+    runs = tuple(replace(run, position=run.restart + 4) for run in token.runs)
+    html = page(replace(token, positions="each", runs=runs))
+    assert "All positions" in html
+    assert "one search each" in html
+    assert re.findall(r'<td class="n">(\d)</td>\n<td class="n">(\d)</td>', html)[:3] == [
+        ("0", "4"),
+        ("1", "5"),
+        ("2", "6"),
+    ]
+    assert "read at position 3, counted from 0 after the prefix" in page(replace(token, positions="3"))
+
+
+def test_beside_real_text() -> None:
+    token = token_result()
+    html = page(token)
+    assert "best in 391,000 tokens of wikipedia-excerpt (text abababababab…)" in html
+    assert "66 % of it" in html
+    soft = soft_result(steps=5, vocab=50)
+    assert "not measured; name a corpus with --corpus" in page(soft)
+    known = page(replace(soft, corpus_maximum=token.corpus_maximum))
+    assert "times the largest in 391,000 tokens of wikipedia-excerpt (11.2)" in known
+    assert "the vectors reach" in known
 
 
 def test_what_is_missing_leaves_no_empty_section() -> None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from actmax.results.compare import CompareResult, Failed
 from actmax.results.manifest import Manifest
 from actmax.results.maximize import MaximizeResult
 from actmax.results.run import (
+    Along,
     Best,
     Candidate,
     CorpusMaximum,
@@ -126,10 +128,14 @@ def token_result() -> MaximizeResult:
             ),
             cosine=(),
             top_tokens=(),
+            along=along(run.tokens, value),
         )
         for run, value in zip(soft.runs, (6.1, 7.4, 5.2), strict=True)
     )
-    frontier = tuple(Candidate(7.4 - k, 9.0 / (k + 1), f" text {k}", (k, k + 1)) for k in range(4))
+    frontier = tuple(
+        Candidate(7.4 - k, 9.0 / (k + 1), f" text {k}", (k, k + 1), along((" text", f" {k}"), 7.4 - k))
+        for k in range(4)
+    )
     return replace(
         soft,
         method="epo",
@@ -141,6 +147,59 @@ def token_result() -> MaximizeResult:
         settings={"population": 8, "budget": 4000},
         tensors={},
     )
+
+
+def along(tokens: tuple[str, ...], last: float) -> Along:
+    """The unit along some tokens, up to the last."""
+    n = len(tokens)
+    return Along(tokens, (*(last * (k / n - 0.3) for k in range(n - 1)), last), n - 1)
+
+
+def compare_result() -> CompareResult:
+    """Three methods over tokens and one over vectors."""
+    token = token_result()
+    fewer = tuple(
+        replace(
+            run,
+            activation_final=0.8 * run.activation_final,
+            activation_of_ids=0.8 * run.activation_of_ids,
+            trajectory=replace(
+                run.trajectory, activation=tuple(0.8 * value for value in run.trajectory.activation)
+            ),
+        )
+        for run in token.runs
+    )
+    gcg = replace(
+        token,
+        method="gcg",
+        runs=fewer,
+        best=replace(token.best, activation=0.8 * token.best.activation),
+        frontier=tuple(replace(one, activation=one.activation + 0.3) for one in token.frontier[1:]),
+        solutions=token.frontier[:2],
+    )
+    soft = replace(soft_result(restarts=2, steps=20, vocab=100), corpus_maximum=token.corpus_maximum)
+    bare = replace(gcg, method="random", runs=fewer[:1], best=replace(gcg.best, restart=0), frontier=())
+    return CompareResult.of(
+        [gcg, token, bare, soft], failed=[Failed("pez", "Nothing that pez scored may be given.")]
+    )
+
+
+def hostile_comparison() -> CompareResult:
+    """As :func:`hostile_result`, for the page of several methods."""
+    one = hostile_result()
+    evil = one.model
+    token = replace(
+        one,
+        method=f"epo{evil}",
+        runs=tuple(
+            replace(run, cosine=(), along=Along(HOSTILE, (1.0,) * len(HOSTILE), 3)) for run in one.runs
+        ),
+        frontier=(Candidate(1.0, 2.0, evil, (1,), Along(HOSTILE, (-1.0,) * len(HOSTILE), None)),),
+        solutions=(Candidate(1.0, 2.0, evil, (1,)), Candidate(0.5, 2.0, evil, (2,))),
+        settings={"prefix": evil, evil: evil},
+        positions=evil,
+    )
+    return CompareResult.of([token, one], complete=False, failed=[Failed(evil, evil)])
 
 
 def hostile_result() -> MaximizeResult:

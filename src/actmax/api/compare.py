@@ -16,7 +16,7 @@ from actmax.api.corpus_starts import CorpusStarts
 from actmax.api.maximize import Progressed, maximize, reading_of, reduction_of, settings_of
 from actmax.api.methods import own_name, token_method
 from actmax.api.soft_settings import SoftSettings
-from actmax.api.text import NothingFound, Reading
+from actmax.api.text import NothingFoundError, Reading
 from actmax.api.text_problem import check_method, read_corpus, text_problem
 from actmax.api.text_settings import TextSettings
 from actmax.errors import ActmaxError, nearest
@@ -63,7 +63,7 @@ def compare(
     Raises:
         ActmaxError: fewer than two methods, one of them twice, or a setting that none has or that is out of
             range.
-        NothingFound: no method found anything that may be given.
+        NothingFoundError: no method found anything that may be given.
         KeyboardInterrupt: stopped before there was anything to keep.
     """
     parts = shared_settings(distinct(methods), settings)
@@ -107,7 +107,7 @@ def compare(
                     progress=progress,
                     **more,
                 )
-            except NothingFound as error:
+            except NothingFoundError as error:
                 failed.append(Failed(name, str(error)))
                 continue
             found.append(result)
@@ -119,7 +119,7 @@ def compare(
         if not found:
             raise
     if not found:
-        raise NothingFound(failed[0].why)
+        raise NothingFoundError(failed[0].why)
     complete = len(found) + len(failed) == len(parts) and all(one.complete for one in found)
     return CompareResult.of(found, complete=complete, failed=failed)
 

@@ -35,7 +35,7 @@ Reading: TypeAlias = Where | Literal["each"]
 OnStep: TypeAlias = Callable[[int, TextStep, TextScorer], None]
 
 
-class NothingFound(ActmaxError):
+class NothingFoundError(ActmaxError):
     """Nothing that was scored may be given as a result."""
 
 
@@ -71,7 +71,7 @@ def maximize_text(
 
     Raises:
         ActmaxError: a setting is out of range.
-        NothingFound: nothing that was scored may be given.
+        NothingFoundError: nothing that was scored may be given.
         KeyboardInterrupt: stopped before there was anything to keep.
     """
     chosen: Any = text_method(method, settings.options)
@@ -158,7 +158,7 @@ def _nothing(method: str, settings: TextSettings, parts: list[Part]) -> BaseExce
         return KeyboardInterrupt()
     limit = settings.max_cross_entropy
     mend = f"raise --max-cross-entropy above {limit:g}" if limit is not None else "raise --budget"
-    return NothingFound(f"Nothing that {method} scored may be given as a result; {mend}.")
+    return NothingFoundError(f"Nothing that {method} scored may be given as a result; {mend}.")
 
 
 def _words(problem: TextProblem, also: tuple[tuple[float, str], ...], positions: Reading) -> str:

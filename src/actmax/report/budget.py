@@ -25,8 +25,11 @@ def best_so_far(result: MaximizeResult) -> tuple[list[int], list[float]]:
     for at, value in points:
         if value > best:
             best = value
-            steps.append(at)
-            values.append(sign * value)
+            if steps and steps[-1] == at:
+                values[-1] = sign * value
+            else:
+                steps.append(at)
+                values.append(sign * value)
     end = result.cost.sequences_scored
     if steps and end > steps[-1]:
         steps.append(end)

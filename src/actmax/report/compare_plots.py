@@ -7,11 +7,13 @@ from actmax.report.budget import best_so_far
 from actmax.report.figure import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION
 from actmax.report.numbers import count, number
 from actmax.report.page import Plot
+from actmax.report.tokens import visible
 from actmax.results.compare import CompareResult
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, INK, MUTED)
 VARIABLES = ("--blue", "--vermilion", "--green", "--purple", "--orange", "--sky", "--ink", "--muted")
-_TALL = 330
+_TALL, _NARROW = 330, 368
+_LONGEST = 24
 
 
 def colour_of(k: int) -> str:
@@ -27,18 +29,25 @@ def budget(result: CompareResult) -> Plot | None:
         if steps:
             dashed = k >= len(COLOURS)
             colour = COLOURS[k % len(COLOURS)]
-            lines.append(plots.Curve(steps, values, colour, True, one.method, stairs=True, dashed=dashed))
+            lines.append(
+                plots.Curve(steps, values, colour, True, _label(one.method), stairs=True, dashed=dashed)
+            )
     if not lines:
         return None
     ends = "; ".join(f"{line.label} ends at {number(line.y[-1])}" for line in lines)
-    drawing = plots.curves(
-        "budget",
-        f"Best activation so far over sequences scored: {ends}.",
-        lines,
-        x="sequences scored",
-        y="best activation so far",
-        level=level(result),
-        height=_TALL,
+    alt = f"Best activation so far over sequences scored: {ends}."
+    drawing, narrow = (
+        plots.curves(
+            name,
+            alt,
+            lines,
+            x="sequences scored",
+            y="best activation so far",
+            level=level(result),
+            width=width,
+            height=_TALL,
+        )
+        for name, width in (("budget", plots.HALF), ("budget-narrow", _NARROW))
     )
     meaning = (
         "Every sequence that goes through the model counts, also for a gradient. A line holds its value "
@@ -47,7 +56,8 @@ def budget(result: CompareResult) -> Plot | None:
     soft = [one.method for one in result.results if one.is_soft]
     if soft:
         meaning += f"{soft[0]} is left out: it moves vectors, and only its end is tokens. "
-    return Plot("Activation over the budget", drawing, meaning + _level_words(result))
+    words = (meaning + _level_words(result)).strip()
+    return Plot("Activation over the budget", drawing, words, narrow=narrow)
 
 
 def frontiers(result: CompareResult) -> Plot | None:
@@ -56,17 +66,22 @@ def frontiers(result: CompareResult) -> Plot | None:
     for k, one in enumerate(result.results):
         points = [(item.cross_entropy, item.activation) for item in one.frontier]
         if points:
-            series.append(plots.Points(one.method, points, COLOURS[k % len(COLOURS)]))
+            series.append(plots.Points(_label(one.method), points, COLOURS[k % len(COLOURS)]))
     if not series:
         return None
-    drawing = plots.frontier(
-        "frontier",
-        f"Activation against cross-entropy for the texts of {count(len(series))} methods.",
-        series,
-        x="cross-entropy (nats per token)",
-        y="activation",
-        level=level(result),
-        height=_TALL,
+    alt = f"Activation against cross-entropy for the texts of {count(len(series))} methods."
+    drawing, narrow = (
+        plots.frontier(
+            name,
+            alt,
+            series,
+            x="cross-entropy (nats per token)",
+            y="activation",
+            level=level(result),
+            width=width,
+            height=_TALL,
+        )
+        for name, width in (("frontier", plots.HALF), ("frontier-narrow", _NARROW))
     )
     more = "less" if result.results[0].minimize else "more"
     return Plot(
@@ -74,7 +89,13 @@ def frontiers(result: CompareResult) -> Plot | None:
         drawing,
         f"A dot a text; no other of the same method is both {more} active and more likely under the model. "
         "The farther left, the more it is like language. The texts are in the table below.",
+        narrow=narrow,
     )
+
+
+def _label(method: str) -> str:
+    """A name as a figure can draw it."""
+    return visible(method)[:_LONGEST].replace("$", r"\$")
 
 
 def level(result: CompareResult) -> plots.Level | None:

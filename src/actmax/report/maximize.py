@@ -51,7 +51,8 @@ def page(result: MaximizeResult) -> str:
 
 def summary(result: MaximizeResult) -> str:
     """A piece of HTML for a notebook's cell: the conclusion, two figures and the runs."""
-    shown = [figures.trajectory(result), figures.decoding_gap(result)]
+    beside = figures.decoding_gap(result) or figures.frontier(result)
+    shown = [figures.trajectory(result), *([] if beside is None else [beside])]
     return render("maximize_summary.html.j2", **_context(result, most_runs=5), figures=shown)
 
 
@@ -74,7 +75,9 @@ def _context(result: MaximizeResult, most_runs: int = MOST_RUNS) -> dict[str, An
         "reading": reading(result.positions),
         "prefix": str(result.settings.get("prefix") or ""),
         "candidates": [found_text(one, full) for one in result.frontier[:MOST_CANDIDATES]],
-        "solutions": [found_text(one, full) for one in result.solutions[:MOST_CANDIDATES]],
+        "solutions": [found_text(one, full) for one in result.solutions[:MOST_CANDIDATES]]
+        if len(result.solutions) > 1
+        else [],
         "settings": pairs(to_plain(result.settings)),
         "manifest": pairs(
             {key: value for key, value in result.manifest.to_json().items() if key != "command"}

@@ -188,8 +188,13 @@ def isolation(result: MaximizeResult) -> Plot | None:
     )
 
 
-def decoding_gap(result: MaximizeResult) -> Plot:
-    """What vectors, their tokens, the tokens' text and random tokens give, on one axis."""
+def decoding_gap(result: MaximizeResult) -> Plot | None:
+    """What vectors, their tokens, the tokens' text and random tokens give, on one axis.
+
+    None for tokens that no random ones were run beside: the budget's curve shows all there is.
+    """
+    if not result.is_soft and result.random_tokens is None:
+        return None
     best, runs = result.best_run, result.runs
     ids = [run.activation_of_ids for run in runs]
     texts = [run.activation_of_text for run in runs]
@@ -221,9 +226,7 @@ def decoding_gap(result: MaximizeResult) -> Plot:
         )
     if corpus is not None:
         meaning += f"The dashed line is the best in {count(corpus.n_tokens)} tokens of {corpus.corpus}."
-    title = (
-        "The decoding gap" if result.is_soft else "Against real text" if random is None else "Against chance"
-    )
+    title = "The decoding gap" if result.is_soft else "Against chance"
     return Plot(title, drawing, meaning.strip(), True, narrow)
 
 
