@@ -41,7 +41,7 @@ class Relation:
     relative: float
     """Divided by the largest magnitude of what is compared."""
     where: str
-    """The site or block with the largest deviation."""
+    """The site or block with the largest deviation; ``everywhere`` where there is none."""
     says: str
 
 
@@ -113,7 +113,7 @@ def _last(model: Model, acts: dict[str, Tensor], states: tuple[Tensor, ...], lim
         "last hidden state",
         pairs,
         limit,
-        f"hidden_states[-1] = final norm of the last block's output; the output itself is up to {apart:.3g}"
+        f"hidden_states[-1] = final norm of the last block's output; the output itself is up to {apart:,.4g}"
         " away from it",
     )
 
@@ -134,4 +134,4 @@ def _worst(name: str, pairs: list[tuple[str, Tensor, Tensor]], limit: float, say
         size = float(other.double().abs().max()) or 1.0
         found.append((apart / size, apart, where))
     relative, apart, where = max(found)
-    return Relation(name, relative <= limit, apart, relative, where, says)
+    return Relation(name, relative <= limit, apart, relative, where if apart else "everywhere", says)
