@@ -12,6 +12,7 @@ from typing import Any
 from lesson import BLUE, GREEN, GREY, ORANGE, axes, lesson
 
 import actmax
+from actmax.report.numbers import percent
 
 COLOURS = {"q": BLUE, "k": ORANGE, "v": GREEN}
 
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             f"A block has {width['q']} query, {width['k']} key and {width['v']} value dimensions: keys and values may have fewer heads.",
             f"Of these {share['q']:.0%} (q), {share['k']:.0%} (k) and {share['v']:.0%} (v) tell negation from affirmation (BH); most in {most}.",
             f"{result.held_out.concordance:.0%} of the dimensions found hold on words that were not used to find them.",
-            f"The best dimension of a block is right for up to {accuracy['q']:.0%} (q), {accuracy['k']:.0%} (k), {accuracy['v']:.0%} (v) of other words.",
+            f"The best dimension of a block is right for up to {percent(accuracy['q'])} (q), {percent(accuracy['k'])} (k), {percent(accuracy['v'])} (v) of other words.",
             f"The strongest of all is {best.unit} (d {best.d:.1f}).",
         ],
         share=share,

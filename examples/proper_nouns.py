@@ -12,6 +12,7 @@ from typing import Any
 from lesson import BLUE, GREY, ORANGE, axes, lesson
 
 import actmax
+from actmax.report.numbers import percent
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             f"{result.a.total:,} proper nouns were found by their capital inside a sentence (such as {names}).",
             f"{result.significant / result.n_units:.0%} of {result.n_units:,} neurons tell {result.a.samples} of them from words in lower case (BH).",
             f"{held.concordance:.0%} of the neurons found hold on words that were not used to find them.",
-            f"The strongest is {best.unit}: right for {best.accuracy_held:.0%} of the words held out.",
+            f"The strongest is {best.unit}: right for {percent(best.accuracy_held)} of the words held out.",
             f"Its correlation with the group is {best.r:.2f}, and {best.r_partial:.2f} with length, frequency and position held constant.",
         ],
         share=result.significant / result.n_units,

@@ -147,8 +147,8 @@ def test_json_is_all_that_stdout_holds(tmp_path: Path) -> None:
 def test_an_unwritable_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     said = mistake(capsys, "models", "--out", str(tmp_path / "file" / "out"))
-    assert "cannot be written to" in said
-    assert "give --out another folder" in said
+    assert "is a file or lies below one" in said
+    assert "give --out a folder" in said
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from actmax.cli.bars import stage_bar
 from actmax.cli.options import (
+    BosOption,
+    ContextOption,
+    CorpusOption,
     DeviceOption,
     DtypeOption,
+    FieldOption,
+    IncludeSinksOption,
     JsonOption,
+    MaxTokensOption,
     ModelOption,
     QuietOption,
     SeedOption,
+    TopOption,
+    WindowOption,
     console,
     emit_json,
     open_model,
 )
-from actmax.fetch.progress import Progress, silent
 
 if TYPE_CHECKING:
     from actmax.observe.atlas import AtlasExample, AtlasUnit
@@ -37,16 +43,7 @@ _BEFORE, _AFTER = 44, 22
 @app.command("build")
 def build(
     folder: FolderArgument,
-    corpus: Annotated[
-        list[str],
-        typer.Option(
-            "--corpus",
-            "-c",
-            metavar="NAME|PATH",
-            help="wikipedia-excerpt, .txt, .jsonl or .parquet files, a folder, - for stdin, or hf:NAME;"
-            " may be given again.",
-        ),
-    ] = ["wikipedia-excerpt"],  # noqa: B006 - typer reads it, nobody changes it
+    corpus: CorpusOption = ["wikipedia-excerpt"],  # noqa: B006 - typer reads it, nobody changes it
     sites: Annotated[
         list[str],
         typer.Option(
@@ -56,27 +53,13 @@ def build(
             " residual stream, q, k, v, z, attention and MLP outputs of all blocks.",
         ),
     ] = [],  # noqa: B006
-    top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Examples at either end.")] = 20,
-    context: Annotated[
-        int, typer.Option("--context", metavar="N", min=0, help="Tokens of text on either side.")
-    ] = 32,
-    max_tokens: Annotated[
-        int,
-        typer.Option(
-            "--max-tokens", metavar="N", min=0, help="Tokens to read, spread over the corpus; 0 for all."
-        ),
-    ] = 0,
-    window: Annotated[
-        int, typer.Option("--window", metavar="N", min=2, help="Positions that the model reads at once.")
-    ] = 128,
-    field: Annotated[
-        str,
-        typer.Option("--field", metavar="NAME", help="Field of .jsonl, or column of .parquet, with text."),
-    ] = "text",
-    bos: Annotated[
-        str, typer.Option("--bos", metavar="POLICY", help="Begin windows with BOS: auto, always or never.")
-    ] = "auto",
-    include_sinks: Annotated[bool, typer.Option("--include-sinks", help="Keep attention sinks.")] = False,
+    top: TopOption = 20,
+    context: ContextOption = 32,
+    max_tokens: MaxTokensOption = 0,
+    window: WindowOption = 128,
+    field: FieldOption = "text",
+    bos: BosOption = "auto",
+    include_sinks: IncludeSinksOption = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with what DIR holds.")] = False,
     save_every: Annotated[
         float, typer.Option("--save-every", metavar="SECONDS", min=0, help="Time between two savings.")
@@ -112,7 +95,7 @@ def build(
 
     keep_memory()
     most = max_tokens or None
-    with _bar(quiet=quiet) as progress:
+    with stage_bar(quiet=quiet, tokens_in="recording tokens") as progress:
         tokens = open_corpus(corpus, opened.tokenizer, field=field, max_tokens=most, progress=progress)
         windows = windows_of(
             tokens,
@@ -245,40 +228,3 @@ def _line(example: AtlasExample, *, plain: bool) -> Any:
     line.append(f"‹{token}›" if plain else token, style="bold reverse")
     line.append(after)
     return line
-
-
-@contextlib.contextmanager
-def _bar(*, quiet: bool) -> Iterator[Progress]:
-    """Stage, bar, speed and time left on stderr, where that is a terminal."""
-    import sys
-
-    if quiet or not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[speed]}", markup=False),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, speed="")
-        stage_now = ""
-
-        def report(stage: str, done: int, total: int | None) -> None:
-            nonlocal stage_now
-            if stage != stage_now:
-                stage_now = stage
-                bar.reset(task)
-            recording = stage == "recording tokens"
-            bar.update(task, description=stage, completed=done, total=total)
-            speed = bar.tasks[0].speed if recording else None
-            bar.update(task, speed=f"{speed:,.0f} tokens/s" if speed else "")
-
-        yield report

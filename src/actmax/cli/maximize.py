@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from actmax.cli.bars import progress_bar, step_bar
 from actmax.cli.journals import clear, journaled
 from actmax.cli.options import (
     DeviceOption,
@@ -20,8 +21,6 @@ from actmax.cli.options import (
     console,
     emit_json,
     open_model,
-    progress_bar,
-    step_bar,
 )
 from actmax.errors import ActmaxError, Interrupted
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from actmax.cli.bars import progress_bar
 from actmax.cli.options import (
     DeviceOption,
     DtypeOption,
@@ -17,7 +18,6 @@ from actmax.cli.options import (
     SeedOption,
     console,
     emit_json,
-    progress_bar,
     write_result,
 )
 from actmax.errors import ActmaxError

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actmax.cli.bars import stage_bar
 from actmax.cli.options import (
+    BosOption,
+    ContextOption,
+    CorpusOption,
     DeviceOption,
     DtypeOption,
+    FieldOption,
+    IncludeSinksOption,
     JsonOption,
+    MaxTokensOption,
     ModelOption,
     OutOption,
     QuietOption,
     SeedOption,
+    TopOption,
+    WindowOption,
     console,
     emit_json,
     open_model,
 )
 from actmax.errors import ActmaxError, Interrupted
-from actmax.fetch.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,39 +46,14 @@ _WINNERS = 8
 
 def observe(
     units: Annotated[list[str], typer.Argument(metavar="UNIT...", help="Such as hidden_states.4:90.")],
-    corpus: Annotated[
-        list[str],
-        typer.Option(
-            "--corpus",
-            "-c",
-            metavar="NAME|PATH",
-            help="wikipedia-excerpt, .txt, .jsonl or .parquet files, a folder, - for stdin, or hf:NAME;"
-            " may be given again.",
-        ),
-    ] = ["wikipedia-excerpt"],  # noqa: B006 - typer reads it, nobody changes it
-    top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Examples at either end.")] = 20,
-    context: Annotated[
-        int, typer.Option("--context", metavar="N", min=0, help="Tokens shown on either side.")
-    ] = 32,
-    max_tokens: Annotated[
-        int,
-        typer.Option(
-            "--max-tokens", metavar="N", min=0, help="Tokens to read, spread over the corpus; 0 for all."
-        ),
-    ] = 128_000,
-    window: Annotated[
-        int, typer.Option("--window", metavar="N", min=2, help="Positions that the model reads at once.")
-    ] = 128,
-    field: Annotated[
-        str,
-        typer.Option("--field", metavar="NAME", help="Field of .jsonl, or column of .parquet, with text."),
-    ] = "text",
-    bos: Annotated[
-        str, typer.Option("--bos", metavar="POLICY", help="Begin windows with BOS: auto, always or never.")
-    ] = "auto",
-    include_sinks: Annotated[
-        bool, typer.Option("--include-sinks", help="Keep attention sinks and position 0.")
-    ] = False,
+    corpus: CorpusOption = ["wikipedia-excerpt"],  # noqa: B006 - typer reads it, nobody changes it
+    top: TopOption = 20,
+    context: ContextOption = 32,
+    max_tokens: MaxTokensOption = 128_000,
+    window: WindowOption = 128,
+    field: FieldOption = "text",
+    bos: BosOption = "auto",
+    include_sinks: IncludeSinksOption = False,
     all_examples: Annotated[
         bool, typer.Option("--all-examples", help="Show more than one example a document and a context.")
     ] = False,
@@ -107,7 +87,7 @@ def observe(
     opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
     from actmax.observe.run import observe as look
 
-    with _token_bar(quiet=quiet) as progress:
+    with stage_bar(quiet=quiet, tokens_in="observing") as progress:
         result = look(
             opened,
             units,
@@ -124,10 +104,6 @@ def observe(
             command=command_line(sys.argv),
         )
     if folder is not None:
-        from actmax.report import observe as renderer
-        from actmax.results.rendering import use_renderer
-
-        use_renderer("actmax.observe/1", renderer.__name__)
         result.save(folder)
     if folder is not None and neuronpedia:
         from actmax.observe.export import export_neuronpedia
@@ -142,38 +118,6 @@ def observe(
         raise Interrupted(
             f"Stopped after {result.corpus.tokens:,} tokens; what they showed {kept}, marked as incomplete."
         )
-
-
-@contextlib.contextmanager
-def _token_bar(*, quiet: bool) -> Iterator[Progress]:
-    """A progress line on stderr with tokens a second; silent where nobody would see it."""
-    if quiet or not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[speed]}", markup=False),
-        TimeRemainingColumn(),
-    )
-    began: dict[str, float] = {}
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, speed="")
-
-        def tell(stage: str, done: int, total: int | None) -> None:
-            if stage not in began:
-                bar.reset(task)
-            start = began.setdefault(stage, time.perf_counter())
-            spent = time.perf_counter() - start
-            speed = f"{done / spent:,.0f} tokens/s" if stage == "observing" and spent > 0.5 else ""
-            bar.update(task, description=stage, completed=done, total=total, speed=speed)
-
-        yield tell
 
 
 def show(result: ObserveResult, screen: Console, folder: Path | None) -> None:

@@ -1,23 +1,21 @@
-"""The options that every verb has, and where its words go.
+"""The options that every verb has, those of the verbs that read text, and where their words go.
 
 Results for a person go to stdout, unless ``--json`` or ``--quiet``; with ``--json`` stdout holds JSON and
-nothing else. Progress is drawn on stderr, only where that is a terminal, and removed when done, so that what
-stays on stderr is an error's one sentence.
+nothing else. Progress is drawn on stderr (:mod:`actmax.cli.bars`), so that what stays there is an error's one
+sentence.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json as json_format
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
+from actmax.cli.bars import progress_bar
+from actmax.cli.bars import step_bar as step_bar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,6 +45,38 @@ OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Also write the result into this folder.", show_default=False),
 ]
+CorpusOption = Annotated[
+    list[str],
+    typer.Option(
+        "--corpus",
+        "-c",
+        metavar="NAME|PATH",
+        help="wikipedia-excerpt, .txt, .jsonl or .parquet files, a folder, - for stdin, or hf:NAME; may be"
+        " given again.",
+    ),
+]
+FieldOption = Annotated[
+    str, typer.Option("--field", metavar="NAME", help="Field of .jsonl, or column of .parquet, with text.")
+]
+BosOption = Annotated[
+    str, typer.Option("--bos", metavar="POLICY", help="Begin what is read with BOS: auto, always or never.")
+]
+MaxTokensOption = Annotated[
+    int,
+    typer.Option(
+        "--max-tokens", metavar="N", min=0, help="Tokens to read, spread over the corpus; 0 for all."
+    ),
+]
+WindowOption = Annotated[
+    int, typer.Option("--window", metavar="N", min=2, help="Positions that the model reads at once.")
+]
+TopOption = Annotated[int, typer.Option("--top", metavar="N", min=1, help="Examples at either end.")]
+ContextOption = Annotated[
+    int, typer.Option("--context", metavar="N", min=0, help="Tokens of text on either side.")
+]
+IncludeSinksOption = Annotated[
+    bool, typer.Option("--include-sinks", help="Keep attention sinks, and position 0 of windows.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
@@ -72,39 +102,10 @@ def write_result(out: Path | None, data: Any) -> None:
     Raises:
         ActmaxError: the folder cannot be made or written to, or its disk is full.
     """
-    from actmax.fetch.cache import replacing
+    if out is not None:
+        from actmax.results.store import write_json
 
-    if out is None:
-        return
-    text = json_format.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with replacing(out / "result.json") as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ActmaxError(
-            f"The result cannot be written to {str(out)!r} ({error.strerror}); give --out another folder."
-        ) from error
-
-
-@contextlib.contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Progress]:
-    """A progress line on stderr for fetching, converting and loading; silent where nobody would see it."""
-    if quiet or not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, SpinnerColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def show(stage: str, done: int, total: int | None) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
-
-        yield show
+        write_json(out / "result.json", data)
 
 
 def open_model(name: str | None, *, device: str, dtype: str, quiet: bool) -> Model:
@@ -118,28 +119,3 @@ def open_model(name: str | None, *, device: str, dtype: str, quiet: bool) -> Mod
         from actmax.models.load import load
 
         return load(name, device=device, dtype=dtype, progress=progress)
-
-
-@contextlib.contextmanager
-def step_bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """A progress line on stderr for a search: step, total and a word on how it goes."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda index, total, note: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeRemainingColumn(),
-    )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def show(index: int, total: int, note: str) -> None:
-            bar.update(task, description=note, completed=index, total=total)
-
-        yield show

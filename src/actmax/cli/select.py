@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from actmax.cli.bars import stage_bar
 from actmax.cli.options import (
+    BosOption,
     DeviceOption,
     DtypeOption,
+    FieldOption,
+    IncludeSinksOption,
     JsonOption,
     ModelOption,
     OutOption,
@@ -22,7 +24,6 @@ from actmax.cli.options import (
     open_model,
 )
 from actmax.errors import ActmaxError, Interrupted
-from actmax.fetch.progress import Progress, silent
 
 
 def select(
@@ -105,13 +106,9 @@ def select(
     ] = True,
     top: Annotated[int, typer.Option("--top", metavar="N", min=1, help="Units in the result.")] = 50,
     heat: Annotated[int, typer.Option("--heat", metavar="N", min=0, help="Units shown over fresh text.")] = 6,
-    field: Annotated[
-        str, typer.Option("--field", metavar="NAME", help="Field of .jsonl corpora that holds text.")
-    ] = "text",
-    bos: Annotated[
-        str, typer.Option("--bos", metavar="POLICY", help="Begin samples with BOS: auto, always or never.")
-    ] = "auto",
-    include_sinks: Annotated[bool, typer.Option("--include-sinks", help="Keep attention sinks.")] = False,
+    field: FieldOption = "text",
+    bos: BosOption = "auto",
+    include_sinks: IncludeSinksOption = False,
     padded: Annotated[
         bool, typer.Option("--padded", help="Batches with padding in place of batches of one length.")
     ] = False,
@@ -167,7 +164,7 @@ def select(
     opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
     from actmax.api.select import select as compare
 
-    with _bar(quiet=quiet) as progress:
+    with stage_bar(quiet=quiet) as progress:
         result = compare(
             opened,
             a,
@@ -253,33 +250,3 @@ def _list_groups(*, json: bool, quiet: bool) -> None:
     screen = console(json=json, quiet=quiet)
     screen.print(table)
     screen.print("\nAlso: words:a,b,c · regex:PATTERN · length:7, length:3-5, length:8- · FILE, FILE#LABEL")
-
-
-@contextlib.contextmanager
-def _bar(*, quiet: bool) -> Iterator[Progress]:
-    """A progress line on stderr that names the stage; silent where nobody would see it."""
-    if quiet or not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    last = [""]
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def tell(stage: str, done: int, total: int | None) -> None:
-            if stage != last[0]:
-                bar.reset(task)
-                last[0] = stage
-            bar.update(task, description=stage, completed=done, total=total)
-
-        yield tell
