@@ -47,7 +47,7 @@ def one_feature(sample: Sample, seed: int) -> Measure:
             shared[0],
             n,
             f"Share of the pairs among the {n} strongest examples whose contexts are alike (cosine above"
-            " 0.5): 1 is the same context each time, 0 another each time.",
+            " 0.5): 100 % is the same context each time, 0 % another each time.",
             (
                 against(shared[0], shared[1:]),
                 Control(f"{DRAWS} draws of random positions", middle([one.alike for one in chance]), DRAWS),
