@@ -75,10 +75,8 @@ __all__ = [
     "wrap",
 ]
 
-use_renderer("actmax.compare/1", "actmax.report.compare")
-use_renderer("actmax.maximize/1", "actmax.report.maximize")
-use_renderer("actmax.observe/1", "actmax.report.observe")
-use_renderer("actmax.select/1", "actmax.report.select")
+for _kind in ("check", "compare", "investigate", "maximize", "observe", "reproduce", "select"):
+    use_renderer(f"actmax.{_kind}/1", f"actmax.report.{_kind}")
 
 
 def __getattr__(name: str) -> Any:

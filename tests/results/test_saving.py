@@ -12,6 +12,7 @@ from actmax.results.compare import CompareResult
 from actmax.results.frames import Framed
 from actmax.results.investigate import InvestigateResult
 from actmax.results.maximize import MaximizeResult
+from actmax.results.rendering import Renderer, renderer_of
 from actmax.results.reproduce import ReproduceResult
 from actmax.results.saving import Saved
 from actmax.results.schema import schema_of
@@ -36,6 +37,11 @@ def test_every_kind_has_its_schema_and_its_manifest(kind: type[Saved]) -> None:
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # all are dataclasses
     assert "manifest" in names
     assert ("tensors" in names) == (kind.tensor_file is not None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_page(kind: type[Saved]) -> None:
+    assert isinstance(renderer_of(kind.schema), Renderer)
 
 
 def test_results_with_tables() -> None:

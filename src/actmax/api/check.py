@@ -22,11 +22,8 @@ from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
 from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.observe.windows import Windows, windows_of
-from actmax.results.check import SCHEMA, CheckResult, Read
+from actmax.results.check import CheckResult, Read
 from actmax.results.finding import Check
-from actmax.results.rendering import use_renderer
-
-use_renderer(SCHEMA, "actmax.report.check")
 
 MAX_TOKENS = 12_288
 WINDOW = 128

@@ -35,11 +35,8 @@ from actmax.observe.observation import UnitObservation, observe_unit
 from actmax.observe.token_text import token_text
 from actmax.observe.windows import Windows
 from actmax.results.finding import Check, Number, Passage, Picture, Series
-from actmax.results.investigate import SCHEMA, InvestigateResult, Seen, Soft, Text
-from actmax.results.rendering import use_renderer
+from actmax.results.investigate import InvestigateResult, Seen, Soft, Text
 from actmax.results.reproduce import ReproduceResult
-
-use_renderer(SCHEMA, "actmax.report.investigate")
 
 RUNS = 10
 _SHOWN = 10

@@ -32,10 +32,7 @@ from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
 from actmax.objectives.units import Positions, activation
 from actmax.observe.corpus import DEFAULT_CORPUS
-from actmax.results.rendering import use_renderer
-from actmax.results.reproduce import SCHEMA, ReproduceResult
-
-use_renderer(SCHEMA, "actmax.report.reproduce")
+from actmax.results.reproduce import ReproduceResult
 
 UNRELATED = 2
 """Units of the same site that are optimised too, as many times; a token method has one."""

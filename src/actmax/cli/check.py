@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
-from actmax.cli.findings import finish, nothing_kept, stage_bar, tell_checks
+from actmax.cli.bars import stage_bar
+from actmax.cli.findings import finish, nothing_kept, tell_checks
 from actmax.cli.maximize import UnitArgument
 from actmax.cli.options import (
+    BosOption,
+    CorpusOption,
     DeviceOption,
     DtypeOption,
     JsonOption,
@@ -20,10 +23,6 @@ from actmax.cli.options import (
     open_model,
 )
 
-CorpusOption = Annotated[
-    list[str],
-    typer.Option("--corpus", "-c", metavar="NAME|PATH", help="As for observe; may be given again."),
-]
 TokensOption = Annotated[
     int, typer.Option("--max-tokens", metavar="N", min=1, help="Tokens of the corpus that are read.")
 ]
@@ -50,9 +49,7 @@ def check(
     shuffled: ShuffledOption = True,
     method: MethodOption = None,
     text: TextOption = None,
-    bos: Annotated[
-        str, typer.Option("--bos", metavar="POLICY", help="Begin windows with BOS: auto, always or never.")
-    ] = "auto",
+    bos: BosOption = "auto",
     model: ModelOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "float32",

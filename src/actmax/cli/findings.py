@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actmax.cli.options import console, emit_json
 from actmax.errors import Interrupted
-from actmax.fetch.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,31 +43,6 @@ def tell_checks(screen: Console, checks: Sequence[Check]) -> None:
         screen.print(f"{check.assumption}: {check.answer} ({check.standing})", markup=False, style="bold")
         tell_numbers(screen, check.numbers)
         screen.print(check.sentence, markup=False)
-
-
-@contextlib.contextmanager
-def stage_bar(*, quiet: bool) -> Iterator[Progress]:
-    """A progress line on stderr for work of several stages; silent where nobody would see it."""
-    if quiet or not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console as Screen
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TimeElapsedColumn(),
-    )
-    with Bar(*columns, console=Screen(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def tell(stage: str, done: int, total: int | None) -> None:
-            bar.update(task, description=stage, completed=done, total=total)
-
-        yield tell
 
 
 @contextlib.contextmanager

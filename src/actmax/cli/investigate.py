@@ -7,16 +7,18 @@ from typing import Annotated
 
 import typer
 
+from actmax.cli.bars import stage_bar
 from actmax.cli.check import (
-    CorpusOption,
     OthersOption,
     ShuffledOption,
     TextOption,
     TokensOption,
 )
-from actmax.cli.findings import finish, nothing_kept, stage_bar
+from actmax.cli.findings import finish, nothing_kept
 from actmax.cli.maximize import UnitArgument
 from actmax.cli.options import (
+    BosOption,
+    CorpusOption,
     DeviceOption,
     DtypeOption,
     JsonOption,
@@ -42,9 +44,7 @@ def investigate(
         str, typer.Option("--method", metavar="NAME", help="The token method that searches text, or none.")
     ] = "text",
     text: TextOption = None,
-    bos: Annotated[
-        str, typer.Option("--bos", metavar="POLICY", help="Begin windows with BOS: auto, always or never.")
-    ] = "auto",
+    bos: BosOption = "auto",
     model: ModelOption = None,
     device: DeviceOption = "auto",
     dtype: DtypeOption = "float32",

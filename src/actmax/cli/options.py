@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from actmax.cli.bars import progress_bar
-from actmax.cli.bars import step_bar as step_bar
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from actmax.cli.bars import step_bar
 from actmax.cli.findings import finish, nothing_kept, tell_numbers
 from actmax.cli.maximize import UnitArgument
 from actmax.cli.options import (
@@ -18,7 +19,6 @@ from actmax.cli.options import (
     SeedOption,
     console,
     open_model,
-    step_bar,
 )
 
 
