@@ -57,6 +57,7 @@ def compare(run: Any, kind: str, what: str) -> dict[str, Any]:
         axis.legend(frameon=False)
     assert words.held_out is not None
     assert ends.held_out is not None
+    assert ends.chance is not None
     top = [max(result.layers, key=lambda layer: layer.share) for result in (words, ends)]
     sharp = [max(result.layers, key=lambda layer: layer.accuracy) for result in (words, ends)]
     return run.finish(
@@ -64,8 +65,8 @@ def compare(run: Any, kind: str, what: str) -> dict[str, Any]:
         [
             f"At the word, {words.significant / words.n_units:.0%} of {words.n_units:,} {what} differ; most in block {top[0].layer} ({top[0].share:.0%}).",
             f"{words.held_out.concordance:.0%} of those found hold on words of negation that were not used to find them.",
-            f"At the end of matched sentences, where the token is the same, {ends.significant / ends.n_units:.1%} differ; most in block {top[1].layer} ({top[1].share:.1%}).",
-            f"The best is right for {percent(sharp[0].accuracy)} of other words (block {sharp[0].layer}), and for {percent(sharp[1].accuracy)} of other sentences' ends (block {sharp[1].layer}).",
+            f"At the end of matched sentences, where the token is the same, {ends.significant / ends.n_units:.1%} differ, most in block {top[1].layer} ({top[1].share:.1%}); with pairs exchanged at random {ends.chance.significant:.1%} do.",
+            f"The best neuron of a block is right for up to {percent(sharp[0].accuracy)} of other words (block {sharp[0].layer}), and {percent(sharp[1].accuracy)} of other sentences' ends (block {sharp[1].layer}).",
             "The shares do not compare (64 matched pairs see small differences that all sentences share): the accuracies do.",
         ],
         words=words.significant / words.n_units,
