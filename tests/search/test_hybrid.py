@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 import torch
@@ -13,10 +15,10 @@ from tests.search.planted import planted_problem, tiny_problem
 from actmax.search.goal import Goal
 from actmax.search.meter import Budget
 from actmax.search.methods.hybrid import Hybrid
-from actmax.search.moves import KINDS, Child, Moves
+from actmax.search.moves import FREE, PROBABLE, Moves, merged
 from actmax.search.population import Memory, distance
 from actmax.search.screening import promising
-from actmax.search.seeds import seeds, written
+from actmax.search.seeds import newcomers, seeds, written
 from actmax.search.text_method import TextProblem
 from actmax.search.text_run import run_text
 from actmax.search.text_scorer import Scored, TextScorer
@@ -99,35 +101,76 @@ def test_written_text_is_allowed_and_of_the_length() -> None:
     assert scorer.cost.forward_tokens > 0
 
 
+def test_newcomers_move_an_active_middle_to_the_end() -> None:
+    problem = tiny_problem(length=6)
+    scorer, memory = TextScorer(problem), Memory(problem.goal)
+    rows = newcomers(scorer, problem, memory, rng())
+    assert all(row in memory for row in rows)
+    first = problem.tokens.random(16, 6, rng())
+    values = TextScorer(problem).ids(first, everywhere=True).values
+    assert values is not None
+    row, at = divmod(int(values[:, 2:-1].flatten().argmax()), 3)
+    beginning = tuple(first[row, : at + 3].tolist())
+    assert any(one[-len(beginning) :] == beginning for one in rows)
+    assert scorer.cost.sequences_scored == len(memory)
+
+
+@pytest.mark.parametrize("goal", [{"positions": "mean"}, {"suffix": " cat"}, {"max_nats": 20.0}])
+def test_newcomers_of_other_goals_are_rows_that_may_be_given(goal: dict[str, Any]) -> None:
+    problem = tiny_problem(length=4, **goal)
+    scorer, memory = TextScorer(problem), Memory(problem.goal)
+    rows = problem.tokens.random(6, 4, rng(1))
+    memory.add(rows, scorer.ids(rows))
+    found = newcomers(scorer, problem, memory, rng())
+    assert found
+    assert bool(problem.tokens.keep(torch.tensor(sorted(found))).all())
+
+
 row = st.lists(st.integers(0, 9), min_size=4, max_size=4).map(tuple)
 
 
 @settings(max_examples=60)
-@given(parent=row, pool=st.lists(row, min_size=1, max_size=3), seed=st.integers(0, 999))
+@given(
+    parent=row,
+    pool=st.lists(row, min_size=1, max_size=3),
+    seed=st.integers(0, 999),
+    kinds=st.sampled_from([FREE, PROBABLE]),
+)
 def test_moves_keep_the_length_and_use_known_tokens(
-    parent: tuple[int, ...], pool: list[tuple[int, ...]], seed: int
+    parent: tuple[int, ...], pool: list[tuple[int, ...]], seed: int, kinds: Mapping[str, float]
 ) -> None:
     tokens = torch.arange(100, 120).reshape(4, 5)
-    moves = Moves(4)
+    moves = Moves(4, kinds, radius=1.5, slant=0.1)
     known = {*parent, *(token for other in pool for token in other), *tokens.flatten().tolist()}
-    children = [moves.child(parent, tokens, pool, rng(seed)) for _ in range(4)]
-    for child in children:
-        assert len(child.row) == 4
-        assert set(child.row) <= known
-        assert child.kind in KINDS
-    moves.learn(parent, children, [False] * 4)
-    assert 1 <= moves.radius <= 6
+    for _ in range(4):
+        child = moves.child(parent, tokens, pool, rng(seed))
+        assert len(child) == 4
+        assert set(child) <= known
 
 
-def test_what_pays_is_drawn_more_often() -> None:
-    moves = Moves(3)
-    good, bad = Child((9, 2, 3), "substitute", 1), Child((2, 1, 3), "swap", 0)
-    for _ in range(30):
-        moves.learn((1, 2, 3), [good, bad], [True, False])
-    drawn = [moves.child((1, 2, 3), torch.zeros(3, 2).long(), [(1, 2, 3)], rng(s)).kind for s in range(60)]
-    assert drawn.count("substitute") > 2 * drawn.count("swap")
-    assert moves.places[0] > moves.places[2]
-    assert moves.radius < 1.5
+def test_late_positions_are_changed_more_often() -> None:
+    moves, parent = Moves(4, {"substitute": 1.0}, radius=1.0, slant=1.0), (0, 0, 0, 0)
+    changed = [0, 0, 0, 0]
+    for seed in range(200):
+        for at, token in enumerate(moves.child(parent, torch.ones(4, 2).long(), [parent], rng(seed))):
+            changed[at] += token
+    assert sum(changed) == 200
+    assert changed == sorted(changed)
+    assert changed[3] > 100
+
+
+def test_changes_of_better_children_are_put_together() -> None:
+    parent, better = (0, 0, 0), [(1, 0, 0), (2, 3, 0), (0, 0, 4)]
+    assert merged(parent, better, 6) == [(1, 3, 0), (1, 3, 4)]
+    assert merged(parent, better, 1) == [(1, 3, 0)]
+    assert merged(parent, better[:1], 6) == []
+
+
+def test_gains_that_add_up_are_found_together() -> None:
+    """Of a sum over positions the merged row is better than every single change."""
+    parent = (0,) * 6
+    better = [tuple(9 if at == k else 0 for at in range(6)) for k in range(6)]
+    assert max(sum(one) for one in merged(parent, better, 6)) == 54
 
 
 def test_the_pool_is_of_the_best_that_differ() -> None:

@@ -57,6 +57,15 @@ def test_scores_are_those_of_rows_alone(family: str, positions: str | int) -> No
         close(scored.nats, nats)
 
 
+def test_everywhere_gives_what_every_position_would() -> None:
+    ids = tiny_problem().tokens.random(5, 4, torch.Generator().manual_seed(0))
+    values = TextScorer(tiny_problem(length=4)).ids(ids, everywhere=True, base=ids[:1]).values
+    assert values is not None
+    for place in range(4):
+        one = TextScorer(tiny_problem(length=4, positions=place)).ids(ids).activation
+        assert torch.allclose(values[:, place], one, atol=1e-5, equal_nan=True)
+
+
 def test_nats_without_prefix_leave_the_first_token_out() -> None:
     model = tiny_model("llama")
     problem = tiny_problem(model=model)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from actmax.search.text_method import TextProblem
+from actmax.search.population import Memory
+from actmax.search.text_method import Row, TextProblem
 from actmax.search.text_scorer import TextScorer
 from actmax.shapes import Ids
 
 _ROWS = 16
 _ENDS = 8
+_MOVED = 12
+"""Beginnings of random rows that are moved to the end."""
+_LEAST = 3
+"""Tokens of such a beginning."""
 _TOP = 20
 """Next tokens that written text is drawn from."""
 
@@ -31,6 +38,37 @@ def seeds(problem: TextProblem, rng: torch.Generator) -> Ids:
         if bool(problem.allowed.mask[list(row)].all())
     ]
     return torch.tensor(rows) if rows else fill
+
+
+def newcomers(scorer: TextScorer, problem: TextProblem, memory: Memory, rng: torch.Generator) -> set[Row]:
+    """A new population: random rows, scored and remembered.
+
+    Where the last position is the one that is read, the rows are read at all positions at no further cost,
+    and the most active beginnings are moved to the end, after other random tokens. With a limit of nats the
+    best rows that are known, a third of their tokens changed, join instead.
+    """
+    goal, length = problem.goal, problem.length
+    rows = problem.tokens.random(_ROWS, length, rng)
+    if goal.max_nats is not None:
+        old = torch.tensor(memory.best()[:_ROWS])
+        changed = torch.where(torch.rand(old.shape, generator=rng) < 1 / 3, rows[: len(old)], old)
+        rows = torch.cat([changed[problem.tokens.keep(changed)], rows[:4]])
+    ends = goal.positions == "last" and not problem.frame.after and goal.max_nats is None and length > _LEAST
+    scored = scorer.ids(rows, everywhere=ends)
+    memory.add(rows, scored)
+    if ends and scored.values is not None:
+        values = (goal.sign * scored.values[:, _LEAST - 1 : -1]).nan_to_num(-math.inf, -math.inf, -math.inf)
+        fill = problem.tokens.random(2 * _MOVED, length, rng)
+        moved = []
+        for at, front in zip(values.flatten().argsort(descending=True).tolist(), fill, strict=False):
+            row, size = at // values.shape[1], at % values.shape[1] + _LEAST
+            moved.append(torch.cat([front[: length - size], rows[row, :size]]))
+        new = torch.stack(moved)
+        new = new[problem.tokens.keep(new)][:_MOVED]
+        new = new[torch.tensor([tuple(row) not in memory for row in new.tolist()], dtype=torch.bool)]
+        memory.add(new, scorer.ids(new))
+        rows = torch.cat([rows, new])
+    return {tuple(row) for row in rows.tolist()}
 
 
 def written(scorer: TextScorer, problem: TextProblem, rng: torch.Generator, n: int = _ROWS) -> Ids:

@@ -27,6 +27,8 @@ Parents: TypeAlias = Int[Tensor, "parent shared"]
 
 _TRUNK_BYTES = 1 << 29
 """Logits of a trunk; more is not kept."""
+_PROPOSED = 16
+"""Rows whose gains over the whole vocabulary are held at once."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Scored:
     """Of the unit, in its own units; NaN where nothing may be read."""
     nats: Scores | None
     """Cross-entropy per searched token, where it was asked for or the goal needs it."""
+    values: Float[Tensor, "batch pos"] | None = None
+    """Of the unit at every position after the prefix, where asked for; NaN where it may not be read."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ class TextScorer:
         nats: bool = False,
         base: Parents | None = None,
         of: Int[Tensor, " batch"] | None = None,
+        everywhere: bool = False,
     ) -> Scored:
         """Score rows of tokens, without a graph.
 
@@ -125,6 +130,7 @@ class TextScorer:
             base: ``[parent, token]`` rows that these are like; what a row shares with its parent from the
                 beginning on is run once. Rows and parents may differ in length.
             of: which parent each row is like; may be left out where there is one.
+            everywhere: also give the unit's value at every position.
 
         Raises:
             BudgetSpent: not all rows could be scored; those that could have been kept.
@@ -135,11 +141,11 @@ class TextScorer:
             none = torch.zeros(0, dtype=torch.float64)
             return self._scored({"activation": none, "nats": none} if deep else {"activation": none})
         trunk, of = self._shared(ids, base, of, deep)
-        question = question_of("ids", ids, deep)
+        question = question_of("everywhere" if everywhere else "ids", ids, deep)
         if (known := self._known(question, deep)) is not None:
             answer, cut = known
         else:
-            answer, cut = self._live_ids(ids, deep, trunk, of)
+            answer, cut = self._live_ids(ids, deep, trunk, of, everywhere)
             self._record(question, answer, cut)
         scored = self._scored(answer)
         self._keep(ids, scored)
@@ -206,7 +212,7 @@ class TextScorer:
         return NextTokens(answer["tokens"], answer["log_probs"], answer["nats"])
 
     def _live_ids(
-        self, ids: Ids, deep: bool, trunk: Trunk | None, of: Tensor | None
+        self, ids: Ids, deep: bool, trunk: Trunk | None, of: Tensor | None, everywhere: bool
     ) -> tuple[dict[str, Tensor], bool]:
         """As many rows as the budget reaches, and more where sharing made these cheaper than feared."""
         width = ids.shape[1] + self._engine.n_after
@@ -229,6 +235,8 @@ class TextScorer:
             at = slice(done, done + rows)
             seen = self._engine.see(ids[at], deep, trunk, None if of is None else of[at])
             part = {"activation": _plain(self._activation(seen))}
+            if everywhere:
+                part["values"] = _plain(torch.where(seen.readable, seen.values, torch.nan))
             if seen.nats is not None:
                 part["nats"] = _plain(self._engine.mean_nats(seen.nats))
             parts.append(part)
@@ -248,6 +256,7 @@ class TextScorer:
         else:
             rows = self.meter.affordable(len(ids), ids.shape[1] + self._engine.n_after, backward=True)
             size = max(1, self._engine.chunk(ids.shape[1] + self._engine.n_after, deep) // 2)
+            size = size if k is None else min(size, _PROPOSED)
             parts = [
                 self._slope(ids[at], deep, None if fluency is None else fluency[at], k)
                 for at in torch.arange(rows).split(size)
@@ -284,17 +293,14 @@ class TextScorer:
     def _best_tokens(
         self, ids: Ids, slope: Embeds, price: Scores, logps: Tensor | None, k: int
     ) -> dict[str, Tensor]:
-        allowed = self.problem.allowed.mask.to(slope.device)
-        tokens, gains = [], []
-        for row in range(len(ids)):
-            gain = (slope[row] @ self.model.embedding.T.to(slope.dtype)).float()
-            if logps is not None:
-                gain += float(price[row]) / ids.shape[1] * logps[row]
-            here = gain.gather(1, ids[row].to(gain.device)[:, None])
-            top = torch.where(allowed, gain - here, -torch.inf).topk(min(k, int(allowed.sum())), dim=1)
-            tokens.append(top.indices.cpu())
-            gains.append(top.values.cpu())
-        return {"tokens": torch.stack(tokens), "gains": torch.stack(gains)}
+        matrix = self.model.embedding
+        gain = (slope.flatten(0, 1) @ matrix.T.to(slope.dtype)).float().unflatten(0, slope.shape[:2])
+        if logps is not None:
+            gain += (price.to(gain) / ids.shape[1])[:, None, None] * logps
+        here = gain.gather(2, ids.to(gain.device)[..., None])
+        allowed = self.problem.allowed.mask.to(gain.device)
+        top = gain.masked_fill_(~allowed, -torch.inf).topk(min(k, int(allowed.sum())), dim=2)
+        return {"tokens": top.indices.cpu(), "gains": (top.values - here).cpu()}
 
     @torch.no_grad()
     def _live_next(self, ids: Ids, trunk: Trunk | None, k: int) -> dict[str, Tensor]:
@@ -329,7 +335,7 @@ class TextScorer:
 
     def _scored(self, answer: Mapping[str, Tensor]) -> Scored:
         activation, nats = answer["activation"], answer.get("nats")
-        return Scored(self.goal.score(activation, nats), activation, nats)
+        return Scored(self.goal.score(activation, nats), activation, nats, answer.get("values"))
 
     def _keep(self, ids: Ids, scored: Scored) -> None:
         n = len(scored.scores)
