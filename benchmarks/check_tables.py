@@ -111,7 +111,8 @@ def tables(stories: Sequence[InvestigateResult], seed: int) -> str:
             "| number | unit | value | n | the same elsewhere |",
             "|---|---|---|---|---|",
         ]
-        rows.sort(key=lambda row: list(dict.fromkeys(one[1] for one in rows)).index(row[1]))
+        order = list(dict.fromkeys(row[1] for row in rows))
+        rows.sort(key=lambda row: order.index(row[1]))
         lines += [f"| {label} | `{unit}` | {value} | {n} | {rest} |" for unit, label, value, n, rest in rows]
     return "\n".join(lines) + "\n"
 

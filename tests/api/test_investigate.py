@@ -99,10 +99,9 @@ def test_check_alone_gives_the_same_checks_where_nothing_is_random(tmp_path: Pat
 
 
 def test_the_conclusion_of_a_planted_unit_is_what_was_planted() -> None:
-    """One trigger that the output reads strongly, and a text search that finds it."""
-    settings = {**BRIEF, "others": 19}
-    result = investigate(wired(0.02), "blocks.1.mlp.hook_post:0", runs=2, method="text", **settings)  # type: ignore[arg-type]
-    seen, done, concluded = result.conclusion
+    """One trigger, and a text search that finds it."""
+    result = investigate(wired(0.02), "blocks.1.mlp.hook_post:0", runs=2, method="text", **BRIEF)  # type: ignore[arg-type]
+    seen, done, _ = result.conclusion
     assert "strongest in one kind of context, most often at “a” (100 %" in seen
     assert "simple facts about the words predict where" in seen
     found = next(text for text in result.texts if text.source == "hybrid")
@@ -112,9 +111,14 @@ def test_the_conclusion_of_a_planted_unit_is_what_was_planted() -> None:
     assert f"the best text that was searched gives {found.activation:.3g}" in done
     assert "in a context like theirs" in done
     assert found.text.endswith(" a"), "it is read at the last position"
-    assert "stands out among units of its site in" in concluded
-    assert "what ablating it does" in concluded
-    assert result.check("readability").number("corpus_rank").n > 0
+    assert result.check("readability").number("corpus_rank").value < 0.1, "few positions reach it"
+
+
+def test_a_planted_unit_that_the_output_reads_stands_out_in_the_conclusion() -> None:
+    settings = {**BRIEF, "others": 19}
+    result = investigate(wired(0.1), "blocks.1.mlp.hook_post:0", runs=2, method=None, **settings)  # type: ignore[arg-type]
+    assert "it stands out among units of its site in what ablating it does;" in result.conclusion[2]
+    assert result.check("importance").answer == "important"
 
 
 @pytest.mark.parametrize(
