@@ -1,0 +1,167 @@
+"""The tables of ``benchmarks/text_search.py``, from its lines, as Markdown."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+Line: TypeAlias = dict[str, Any]
+Runs: TypeAlias = dict[str, dict[str, list[Line]]]
+"""Method to unit to one line a seed."""
+
+_REST = ("hybrid", "gcg", "epo", "beam")
+"""Methods that a unit has to have before it counts in comparisons."""
+
+
+def table(lines: Sequence[Line], limit: float) -> str:
+    """All that the lines say."""
+    free, limited = _sorted(lines, None), _sorted(lines, limit)
+    parts = [
+        "Per unit the median over the seeds that have been run; ratios to the largest activation in the "
+        "corpus. *Spread*: largest less smallest ratio over the seeds of a unit, median over units with at "
+        "least two. *CPU*: seconds of one core, the median of all runs, the winners' rescoring included. "
+        f"*At most {limit:g} nats*: the best such sequence on the run's frontier, and on how many units "
+        "there was one.",
+        _main(free, limit),
+        f"With the limit of {limit:g} nats per token set (`--max-cross-entropy {limit:g}`):",
+        _limited(limited),
+        _compared(free),
+        _covered(lines),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _sorted(lines: Sequence[Line], limit: float | None) -> Runs:
+    runs: Runs = defaultdict(lambda: defaultdict(list))
+    for line in lines:
+        if line["max_nats"] == limit:
+            runs[line["method"]][line["unit"]].append(line)
+    return runs
+
+
+def _mid(lines: Sequence[Line], field: str) -> float | None:
+    values = [line[field] for line in lines if line[field] is not None]
+    return statistics.median(values) if values else None
+
+
+def _mids(units: dict[str, list[Line]], field: str) -> list[float]:
+    return [value for some in units.values() if (value := _mid(some, field)) is not None]
+
+
+def _of(values: Sequence[float], digits: int = 2) -> str:
+    return f"{statistics.median(values):.{digits}f}" if values else "-"
+
+
+def _spreads(units: dict[str, list[Line]]) -> list[float]:
+    found = [[line["ratio"] for line in some if line["ratio"] is not None] for some in units.values()]
+    return [max(ratios) - min(ratios) for ratios in found if len(ratios) > 1]
+
+
+def _runs(units: dict[str, list[Line]]) -> str:
+    return f"{sum(map(len, units.values()))} on {len(units)} units"
+
+
+def _main(free: Runs, limit: float) -> str:
+    rows = []
+    for method, units in free.items():
+        ratios, fluent = _mids(units, "ratio"), _mids(units, "fluent_ratio")
+        cpu = [line["cpu"] for some in units.values() for line in some]
+        worst = min((line["ratio"] or 0.0) for some in units.values() for line in some)
+        rows.append(
+            (
+                -statistics.median(ratios or [0.0]),
+                f"| `{method}` | {_of(ratios)} | {worst:.2f} | {_of(_spreads(units))} | {_of(fluent)} "
+                f"({len(fluent)}/{len(units)}) | {_of(cpu, 0)} | {_runs(units)} |",
+            )
+        )
+    head = (
+        f"| method | median ratio | worst run | spread | at most {limit:g} nats | CPU | runs |\n"
+        "|---|---|---|---|---|---|---|"
+    )
+    return "\n".join([head, *(row for _, row in sorted(rows))])
+
+
+def _limited(limited: Runs) -> str:
+    rows = [
+        "| method | median ratio | worst run | a result on | spread | CPU | runs |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for method, units in limited.items():
+        ratios = _mids(units, "ratio")
+        every = [line for some in units.values() for line in some]
+        worst = min((line["ratio"] or 0.0) for line in every)
+        rows.append(
+            f"| `{method}` | {_of(ratios)} | {worst:.2f} | {len(ratios)}/{len(units)} units "
+            f"| {_of(_spreads(units))} | {_of([line['cpu'] for line in every], 0)} | {_runs(units)} |"
+        )
+    return "\n".join(rows)
+
+
+def _compared(free: Runs) -> str:
+    """Hybrid against the best of the others, against GCG's seconds, and against EPO with a fifth."""
+    if "hybrid" not in free:
+        return ""
+    hybrid = free["hybrid"]
+    units = [unit for unit in hybrid if all(unit in free[method] for method in _REST if method in free)]
+    wins = 0
+    for unit in units:
+        others = [
+            _mid(runs[unit], "ratio") or 0.0
+            for method, runs in free.items()
+            if method != "hybrid" and unit in runs
+        ]
+        wins += bool(others) and (_mid(hybrid[unit], "ratio") or 0.0) >= max(others)
+    said = [
+        f"- `hybrid` is at least as good as the best of the others on {wins} of {len(units)} units that all "
+        f"of {', '.join(f'`{m}`' for m in _REST if m in free)} were run on."
+    ]
+    pairs = _pairs(hybrid, free.get("gcg", {}))
+    if pairs:
+        times = _of([a["cpu"] / b["cpu"] for a, b in pairs])
+        said.append(
+            f"- Its CPU seconds are {times} times those of `gcg` (median of {len(pairs)} pairs of runs, same "
+            "unit and seed)."
+        )
+    pairs = _pairs(hybrid, free.get("epo", {}))
+    if pairs:
+        fifths = [_after(a, b["sequences"] // 5) / b["activation"] for a, b in pairs if b["activation"]]
+        reached = sum(one >= 1 for one in fifths)
+        said.append(
+            f"- After a fifth of the sequences it has {_of(fifths)} of the final activation of `epo` (median "
+            f"of {len(fifths)} pairs), and at least all of it in {reached}."
+        )
+    return "\n".join(said)
+
+
+def _pairs(one: dict[str, list[Line]], other: dict[str, list[Line]]) -> list[tuple[Line, Line]]:
+    return [(a, b) for unit in one for a in one[unit] for b in other.get(unit, []) if a["seed"] == b["seed"]]
+
+
+def _after(line: Line, sequences: int) -> float:
+    return max((activation for at, activation in line["curve"] if at <= sequences), default=0.0)
+
+
+def _covered(lines: Sequence[Line]) -> str:
+    """Which units and seeds each method was run on."""
+    units = list(dict.fromkeys(line["unit"] for line in lines))
+    number = {unit: k for k, unit in enumerate(units, 1)}
+    runs: dict[tuple[str, float | None, int], list[int]] = defaultdict(list)
+    for line in lines:
+        runs[line["method"], line["max_nats"], line["seed"]].append(number[line["unit"]])
+    said = ["Units: " + ", ".join(f"{k}. `{unit}`" for unit, k in number.items()) + "."]
+    for (method, limit, seed), found in runs.items():
+        bound = "" if limit is None else f", at most {limit:g} nats"
+        said.append(f"- `{method}`{bound}, seed {seed}: units {_ranges(sorted(found))}")
+    return said[0] + "\n\n" + "\n".join(said[1:])
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans)
