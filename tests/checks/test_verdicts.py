@@ -132,8 +132,9 @@ def test_the_conclusion_follows_the_numbers() -> None:
         " examples), and simple facts about the words predict where (AUC 0.90; chance is 0.5)."
     )
     assert done == (
-        "Free vectors drive it to 30 (3 times the corpus maximum), but their nearest tokens give at most 2.5,"
-        " less than its strongest examples in the corpus (8), so the optimum does not show what text does;"
+        "Free vectors drive it to 30 (3 times the corpus maximum), but the nearest tokens of a run give 2.5"
+        " at their strongest position, less than its strongest examples in the corpus (8), so the optimum"
+        " does not show what text does;"
         " the best text that was searched gives 12 (1.2 times the corpus maximum), in a context like theirs;"
         " 10 runs find different solutions."
     )
@@ -167,7 +168,7 @@ def test_the_first_sentence(changed: dict[str, Any], said: str) -> None:
             {"peak": 7.9},
             "at most 7.9, less than its strongest examples in the corpus (8), so the optimum does",
         ),
-        ({"peak": 8.0}, "and their nearest tokens give up to 8, as much as its strongest examples in the"),
+        ({"peak": 8.0}, "and the nearest tokens of a run give 8 at their strongest position, as much as its"),
         ({"soft_ratio": None}, "Free vectors drive it to 30, but"),
         ({"text": 5.0, "text_ratio": None, "resemblance": 0.89}, "gives 5, in a context not like theirs;"),
         ({"verdict": "same point"}, "10 runs find the same point."),

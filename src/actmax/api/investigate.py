@@ -248,7 +248,7 @@ def _facts(story: _Story, sample: Sample) -> Facts:
         auc=checks["readability"].number("detection_auc").value,
         soft=soft.activation,
         soft_ratio=soft.ratio,
-        peak=max(text.activation for text in story.texts if text.source == DECODED),
+        peak=float(np.median([text.activation for text in story.texts if text.source == DECODED])),
         strong=float(np.median([sample.values[0][place] for place in places])),
         runs=soft.runs,
         verdict=reproduced.verdict,

@@ -37,7 +37,7 @@ class Facts:
     soft_ratio: float | None
     """Over the corpus maximum; None where that is not above zero."""
     peak: float
-    """The strongest position among all runs' nearest tokens."""
+    """The strongest position of a run's nearest tokens: the median over runs."""
     strong: float
     """The median of the strongest corpus examples."""
     runs: int
@@ -76,11 +76,11 @@ def _seen(facts: Facts) -> str:
 
 def _done(facts: Facts) -> str:
     examples = f"its strongest examples in the corpus ({facts.strong:.3g})"
+    tokens = f"the nearest tokens of a run give {facts.peak:.3g} at their strongest position"
     if facts.peak < facts.strong:
-        shows = f", but their nearest tokens give at most {facts.peak:.3g}, less than {examples}"
-        shows += ", so the optimum does not show what text does"
+        shows = f", but {tokens}, less than {examples}, so the optimum does not show what text does"
     else:
-        shows = f", and their nearest tokens give up to {facts.peak:.3g}, as much as {examples}"
+        shows = f", and {tokens}, as much as {examples}"
     text = ""
     if facts.text is not None:
         like = "like" if facts.resemblance >= LIKE else "not like"
