@@ -166,7 +166,7 @@ def test_the_first_sentence(changed: dict[str, Any], said: str) -> None:
     [
         (
             {"peak": 7.9},
-            "at most 7.9, less than its strongest examples in the corpus (8), so the optimum does",
+            "7.9 at their strongest position, less than its strongest examples in the corpus (8), so",
         ),
         ({"peak": 8.0}, "and the nearest tokens of a run give 8 at their strongest position, as much as its"),
         ({"soft_ratio": None}, "Free vectors drive it to 30, but"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -73,3 +74,50 @@ def test_deep_doctor_as_json(model: str, capsys: pytest.CaptureFixture[str]) -> 
         "embeddings path",
     ]
     assert all(one["holds"] for one in told["relations"])
+
+
+@pytest.mark.parametrize(
+    ("verb", "module", "before"),
+    [
+        ("check", "actmax.api.check", "the first check was done"),
+        ("investigate", "actmax.api.investigate", "the corpus was read"),
+        ("reproduce", "actmax.api.reproduce", "two runs were done"),
+    ],
+)
+def test_ctrl_c_before_there_is_anything_says_so_and_leaves_with_130(
+    verb: str,
+    module: str,
+    before: str,
+    model: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def stopped(*given: object, **settings: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module(module), verb, stopped)
+    out = tmp_path / "out"
+    assert main([verb, "hidden_states.2:5", "--model", model, "--out", str(out)]) == 130
+    told = capsys.readouterr()
+    assert told.err == f"actmax: Interrupted before {before}; nothing is kept.\n"
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_ctrl_c_in_the_middle_writes_what_is_done_and_leaves_with_130(
+    model: str,
+    corpus: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def stopped(*given: object, **settings: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("actmax.checks.battery.continuity", stopped)
+    some = ["--model", model, "--corpus", corpus, "--others", "2", "--steps", "2", "--length", "2"]
+    assert main(["check", "hidden_states.2:5", *some, "--out", str(tmp_path)]) == 130
+    assert f"what was done is in {str(tmp_path)!r}" in capsys.readouterr().err
+    told = json.loads((tmp_path / "result.json").read_text())
+    assert [one["name"] for one in told["checks"]] == ["one-feature", "importance"]
+    assert told["complete"] is False
