@@ -32,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         distances[window] = np.nanmedian(effect.context_distance, axis=1)
     assert effect is not None
     space = np.nanmedian(effect.space_distance, axis=1)
+    longer = np.nanmedian(effect.alone_over_context, axis=1)
     path, straight = np.nanmedian(effect.path, axis=1), np.nanmedian(effect.straight, axis=1)
 
     figure, (left, right) = axes(2)
@@ -49,15 +50,16 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     return run.finish(
         figure,
         [
-            f"{len(samples)} occurrences of nouns (medians): at the embedding context changes nothing ({distances[32][0]:.2f}).",
+            f"{len(samples)} occurrences of nouns (medians): at the embedding context changes nothing ({distances[32][0]:.2f}), a missing leading space much ({space[0]:.2f}).",
             f"After {half} block{'s' * (half > 1)} more than half of the norm has changed; it is largest at depth {int(distances[32].argmax())} ({distances[32].max():.2f}).",
             f"Four tokens of context already do {distances[4][1:].mean() / distances[32][1:].mean():.0%} of what 32 do.",
-            f"The missing leading space matters most at the embedding ({space[0]:.2f}) and {space[-1]:.2f} at the end.",
+            f"Alone after BOS a noun is half a sink, up to {longer.max():.1f} times as long as in context (after {int(longer.argmax())} blocks): there its distance says little of context.",
             f"The way through the blocks is {path[-1] / straight[-1]:.1f} times as long as it is far: the blocks undo each other's steps.",
         ],
         at_embedding=float(distances[32][0]),
         largest=float(distances[32].max()),
         ratio=float(path[-1] / straight[-1]),
+        longer=float(longer.max()),
     )
 
 

@@ -20,7 +20,9 @@ CLAIMS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "book_maximum": lambda n: n["z"] > 3,
     "reproducibility": lambda n: n["same"] and n["spread"] < 0.3 and n["alike"] < 0.5,
     "grammar_tuning": lambda n: n["significant"] > 10 and n["concordance"] > 0.6 and abs(n["d"]) > 1,
-    "context_modulation": lambda n: n["at_embedding"] < 1e-5 and n["largest"] > 0.5 and n["ratio"] > 1.5,
+    "context_modulation": lambda n: (
+        n["at_embedding"] < 1e-5 and n["largest"] > 0.5 and n["ratio"] > 1.5 and n["longer"] > 3
+    ),
     "token_length": lambda n: n["plain"] > n["partial"] and n["both"] < -0.3,
     "multi_token_words": lambda n: n["probes"]["last"] > n["probes"]["first"],
     "category_tuning": lambda n: n["significant"] > 0 and n["same_sign"] > 0.8,

@@ -12,7 +12,7 @@ from tests.tiny import tiny_model
 
 from actmax.api.select import select
 from actmax.report.select import conclusion, p_value, page, summary
-from actmax.report.select_plots import scatter
+from actmax.report.select_plots import context, scatter
 from actmax.results.select import SelectResult
 from actmax.results.select_parts import Point
 
@@ -127,3 +127,13 @@ def test_the_conclusion_says_which_correction(
     result: SelectResult, changes: dict[str, str], said: str
 ) -> None:
     assert said in conclusion(replace(result, settings={**result.settings, **changes}))
+
+
+def test_a_half_sink_is_said(result: SelectResult) -> None:
+    first = result.context[0]
+    depths = len(first.path)
+    long = replace(first, alone_over_context=(1.0, 6.5, *(1.0,) * (depths - 2)))
+    said = context(replace(result, context=(long,)))[0].meaning
+    assert "After 1 block a token of words:cat,dog alone is 6.50 times as long as in context" in said
+    short = replace(first, alone_over_context=(1.0,) * depths)
+    assert "half an attention sink" not in context(replace(result, context=(short,)))[0].meaning

@@ -31,6 +31,8 @@ def test_context_is_the_difference_from_the_token_alone() -> None:
         np.testing.assert_allclose(effect.context_distance[:, k], distance, rtol=1e-3, atol=1e-4)
         steps = np.linalg.norm(a[1:] - a[:-1], axis=1)
         np.testing.assert_allclose(effect.path[-1, k], steps.sum(), rtol=1e-3)
+        longer = np.linalg.norm(b, axis=1) / np.linalg.norm(a, axis=1)
+        np.testing.assert_allclose(effect.alone_over_context[:, k], longer, rtol=1e-3)
     assert np.allclose(effect.context_distance[0], 0, atol=1e-5), "the embedding knows no context"
     assert (effect.space_distance[0] > 0.1).all(), "but it knows the leading space"
     assert (effect.path >= effect.straight - 1e-6).all()

@@ -29,6 +29,8 @@ from actmax.results.select import SelectResult
 from actmax.results.select_parts import Context, Layer, Point
 
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY)
+LONG = 2.0
+"""Tokens that are so many times as long alone as in context are called half a sink."""
 FAR = 30.0
 """Where a statistic is larger, the scatter's axes are logarithmic beyond 5."""
 
@@ -240,7 +242,7 @@ def context(result: SelectResult) -> list[Plot]:
             "The residual stream at the targets, in context against the same token alone after BOS, relative"
             f" to its norm alone; dashed, the token alone against itself with the other leading space."
             f" Medians over {of}. {_peak(first)} Position is part of the difference: alone, a token stands at"
-            " position 1.",
+            f" position 1.{_half_sink(first)}",
         ),
         Plot(
             "How far the blocks carry it",
@@ -260,6 +262,18 @@ def _peak(one: Context) -> str:
     values = np.nan_to_num(np.asarray(one.context_distance))
     at = int(values.argmax())
     return f"For {one.group} it is largest after {at} blocks ({number(float(values[at]))})."
+
+
+def _half_sink(one: Context) -> str:
+    """Where tokens alone are much longer than in context, for they are the first after BOS."""
+    values = np.nan_to_num(np.asarray(one.alone_over_context))
+    if not len(values) or values.max() < LONG:
+        return ""
+    at = int(values.argmax())
+    return (
+        f" After {at} block{'s' * (at > 1)} a token of {one.group} alone is {number(float(values[at]))} times as long as in"
+        " context, half an attention sink: there the distance says little of context."
+    )
 
 
 def _line(

@@ -209,6 +209,8 @@ class Context:
     path: tuple[float, ...]
     path_alone: tuple[float, ...]
     straight: tuple[float, ...]
+    alone_over_context: tuple[float, ...] = ()
+    """Norm alone over norm in context; far above 1 where a token alone after BOS is half a sink."""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ before them), and alone with their leading space removed, or added where there w
 - *path*: the length of the way of the vector from its embedding through the blocks, the sum of the distances
   from block to block, in context and alone; the straight distance beside it tells how crooked the way is.
 
-A token alone stands at position 1, in context later: position is part of the difference. A token that is an
-attention sink in one of the three is NaN in all.
+A token alone stands at position 1, in context later: position is part of the difference, and the first token
+after BOS may be half a sink in some blocks, several times as long as in context; the norms show it. A token that
+is an attention sink in one of the three, beside the others there, is NaN in all.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class ContextEffect:
     path_alone: PerDepth
     straight: PerDepth
     """Distance from the embedding, in context."""
+    alone_over_context: PerDepth
+    """Norm alone over norm in context: far above 1 where the first token after BOS is half a sink."""
 
 
 def depths_of(model: Model) -> tuple[Site, ...]:
@@ -78,6 +81,7 @@ def context_effect(
         path_length(inside),
         path_length(isolated),
         np.linalg.norm(inside - inside[:1], axis=-1),
+        np.linalg.norm(isolated, axis=-1) / np.linalg.norm(inside, axis=-1),
     )
 
 
