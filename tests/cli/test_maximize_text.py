@@ -401,6 +401,20 @@ def test_ctrl_c_leaves_what_can_be_resumed(command: list[str], here: Path) -> No
     assert math.isfinite(found.best.activation)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT and a pseudo-terminal")
+def test_ctrl_c_in_a_comparison(command: list[str], here: Path) -> None:
+    options = ["--method", "gcg", "--method", "random", "--budget", "40000"]
+    code, _, err = interrupted(*command, *options, "--out", "out")
+    assert code == 130
+    assert "actmax: Interrupted after 0 of 2 methods" in err
+    assert "and --resume out goes on" in err
+    assert names_in(here / "out") == COMPARED | {"gcg"}
+    assert names_in(here / "out" / "gcg") == FILES | {"search.journal"}
+    found = CompareResult.load("out")
+    assert not found.complete
+    assert [one.method for one in found.results] == ["gcg"]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
