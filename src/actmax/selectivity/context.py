@@ -9,8 +9,8 @@ before them), and alone with their leading space removed, or added where there w
   from block to block, in context and alone; the straight distance beside it tells how crooked the way is.
 
 A token alone stands at position 1, in context later: position is part of the difference, and the first token
-after BOS may be half a sink in some blocks, several times as long as in context; the norms show it. A token that
-is an attention sink in one of the three, beside the others there, is NaN in all.
+after BOS may be half a sink in some blocks, several times as long as in context; the norms show it. A token
+that is an attention sink, beside the other tokens in the same place, is NaN in all three.
 """
 
 from __future__ import annotations
