@@ -1,4 +1,4 @@
-"""The tables of docs/checks.md: every number of the investigation, for one known unit and eight random ones.
+"""The tables of docs/check_tables.md: every number of the investigation, for one known unit and eight random ones.
 
 ::
 
@@ -81,7 +81,7 @@ def tables(stories: Sequence[InvestigateResult], seed: int) -> str:
         "# What the checks say",
         "",
         f"Made by `python benchmarks/check_tables.py --seed {seed}` on {first.model} with"
-        f" {first.corpus.tokens:,} tokens of {first.corpus.name}; {first.corpus.attribution}. Each unit is"
+        f" {first.corpus.tokens:,} tokens of {first.corpus.name} ({first.corpus.attribution}). Each unit is"
         f" compared with {len(first.others)} random units of its site and with a copy of the model with"
         f" shuffled weights. The first unit is the demo's; the others were drawn by seed {seed}.",
         "",
@@ -119,8 +119,8 @@ def tables(stories: Sequence[InvestigateResult], seed: int) -> str:
 
 def _row(number: Number) -> tuple[str, str, str, str]:
     rest = "; ".join(
-        f"{styled(control.value, number.style)} {control.label}"
-        + ("" if control.p is None else f", p = {control.p:.2g}")
+        f"{control.label}: {styled(control.value, number.style)}"
+        + ("" if control.p is None else f" (p = {control.p:.2g})")
         for control in number.controls
     )
     return number.label, styled(number.value, number.style), str(number.n), rest or "–"
