@@ -146,6 +146,7 @@ def bad_csv(text: str) -> Callable[[Path], str]:
         ("regex:", "is empty"),
         ("regex:[", "no regular expression"),
         ("length:0", "no length"),
+        ("length:" + "9" * 5000, "no length"),
         ("length:5-3", "no length in it"),
         ("nuons", "nearest are nouns"),
         ("missing.csv", "There is no file"),

@@ -161,7 +161,7 @@ def both_labels(file: str) -> tuple[str, str]:
 
 
 def _bounds(name: str, text: str) -> tuple[int, int | None]:
-    found = re.fullmatch(r"(\d+)(-(\d*))?", text)
+    found = re.fullmatch(r"(\d{1,6})(-(\d{0,6}))?", text)
     if found is None or int(found[1]) < 1:
         raise ActmaxError(f"{name!r} is no length; write length:7, length:3-5 or length:8-.")
     least = int(found[1])
