@@ -1,4 +1,4 @@
-"""The tables of docs/check_tables.md: every number of the investigation, for one known unit and eight random ones.
+"""The tables of docs/check_tables.md: every number of the investigation, for a known unit and eight drawn.
 
 ::
 
@@ -146,8 +146,8 @@ def false_alarms(model: Model, n: int, seed: int) -> str:
         found.append(list(measures(gather(sample, seed + k), control=True)))
     lines = [
         f"Of {n} random units of `{KNOWN.partition(':')[0]}` in a copy with shuffled weights, each judged"
-        f" against {OTHERS} others and against {1 + OTHERS} units of another copy with shuffled weights, these"
-        " were called meaningful (`stands out`):",
+        f" against {OTHERS} others and against {1 + OTHERS} units of another copy with shuffled weights,"
+        " these were called meaningful (`stands out`):",
         "",
         f"| check | p at most 0.05 among {OTHERS} others | meaningful | share |",
         "|---|---|---|---|",
