@@ -41,8 +41,8 @@ class Ablated:
 def ablate(sample: Sample, seed: int, progress: Progress, count: int) -> Ablated:
     """Ablate at ``count`` examples of each kind; push up to the corpus maximum at the median ones.
 
-    Changes at every example: the unit to its mean, the unit to zero, each other unit moved as far as the first;
-    at median ones the unit and each other unit pushed as far as it takes the unit to its maximum.
+    Changes at every example: the unit to its mean, the unit to zero, each other unit moved as far as the
+    first; at median ones the unit and each other unit pushed as far as it takes the unit to its maximum.
     """
     places = _places(sample, seed, count)
     progress("ablating", 0, None)
