@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 PICTURES = {
     "demo": ("runs/demo", 1100, 1180),
     "observe": ("runs/observe", 1100, 1180),
-    "compare": ("runs/compare", 1100, 1270),
+    "compare": ("runs/compare", 1100, 1560),
     "check": ("runs/check", 1100, 1180),
     "investigate": ("runs/investigate", 1100, 1180),
     "select": ("runs/select", 1100, 1385),

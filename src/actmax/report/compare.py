@@ -104,6 +104,7 @@ def conclusion(result: CompareResult) -> str:
         )
     others = [one for one in result.results if one is not best and math.isfinite(reached(one))]
     if others:
+        others.sort(key=lambda one: _worse(result, one))
         rest = ", ".join(f"{one.method} {number(reached(one))}" for one in others)
         said += f"; {rest}"
     return f"{said}. This is one seed on one unit: another seed may change the order."

@@ -101,7 +101,7 @@ def _label(method: str) -> str:
 def level(result: CompareResult) -> plots.Level | None:
     """The corpus maximum as a line."""
     corpus = result.corpus_maximum
-    return None if corpus is None else (corpus.value, f"in real text {number(corpus.value)}")
+    return None if corpus is None else (corpus.value, f"real text {number(corpus.value)}")
 
 
 def _level_words(result: CompareResult) -> str:

@@ -66,7 +66,7 @@ def _over_budget(result: MaximizeResult) -> Plot:
         lines,
         x="sequences scored",
         y="activation",
-        level=None if corpus is None else (corpus.value, f"in real text {number(corpus.value)}"),
+        level=None if corpus is None else (corpus.value, f"real text {number(corpus.value)}"),
     )
     meaning = "The best so far over the budget: every sequence that goes through the model counts. "
     if len(result.runs) > 1:

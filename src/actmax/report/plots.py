@@ -88,7 +88,7 @@ def curves(
     _plain_numbers(axis)
     axis.margins(x=0)
     _draw_level(axis, level)
-    _end_labels(axis, [line for line in kept if line.label])
+    _end_labels(axis, [*(line for line in kept if line.label), *_level_end(axis, level)])
     axis.set_xlabel(x)
     axis.set_title(y, loc="left", color=MUTED)
     return svg(drawing, name, alt)
@@ -169,25 +169,22 @@ def frontier(
         axis.legend(frameon=False, labelcolor=INK, fontsize=11, handletextpad=0.2)
     _plain_numbers(axis)
     _draw_level(axis, level)
+    _end_labels(axis, _level_end(axis, level))
     axis.set_xlabel(x)
     axis.set_title(y, loc="left", color=MUTED)
     return svg(drawing, name, alt)
 
 
 def _draw_level(axis: Axes, level: Level | None) -> None:
+    if level is not None and abs(level[0]) <= _FARTHEST:
+        axis.axhline(level[0], color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
+
+
+def _level_end(axis: Axes, level: Level | None) -> list[Curve]:
+    """The right end of a level, where its label is written."""
     if level is None or not abs(level[0]) <= _FARTHEST:
-        return
-    value, label = level
-    axis.axhline(value, color=INK, linewidth=1.0, linestyle=(0, (4, 3)))
-    axis.annotate(
-        label.replace("$", r"\$"),
-        (0, value),
-        (4, 4),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        fontsize=11,
-        color=MUTED,
-    )
+        return []
+    return [Curve((axis.get_xlim()[1],), (level[0],), MUTED, label=level[1].replace("$", r"\$"))]
 
 
 @dataclass(frozen=True)
