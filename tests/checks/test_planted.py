@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from actmax.checks.importance import importance
 from actmax.checks.measure import Measure
 from actmax.checks.one_feature import one_feature
 from actmax.checks.others import other_units
+from actmax.checks.predictor import detect
 from actmax.checks.readability import FoundText, readability
 from actmax.checks.sample import Sample, input_site, take_sample
 from actmax.checks.soft_batch import SoftProtocol
@@ -87,6 +90,21 @@ def test_what_a_unit_depends_on_is_what_predicts_it(what: str, token_knows: bool
     else:
         assert found.facts["token_auc"] < found.facts["detection_auc"] - 0.2
         assert judge(found).answer == "readable from context"
+
+
+def test_the_predictor_leaves_out_what_does_not_hold_on_unseen_text() -> None:
+    """A unit that is its token and noise: before and around there is nothing but noise to learn."""
+    sample = sample_of(tiny_model("llama"), "hidden_states.2:5", others=1)
+    rng = np.random.default_rng(0)
+    values = sample.values.copy()
+    values[0] = rng.normal(size=300)[sample.ids % 300] + rng.normal(size=sample.ids.shape)
+    changed = replace(sample, readings=replace(sample.readings, values=values))
+    found = detect(changed, seed=0)
+    token, before, words = found.weights
+    assert token == pytest.approx(1, abs=0.2)
+    assert before < 0.3
+    assert words < 0.3
+    assert found.full[0] == pytest.approx(found.token[0], abs=0.02)
 
 
 def test_a_found_text_is_judged_by_what_the_model_gives_on_it() -> None:

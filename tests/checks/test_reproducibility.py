@@ -14,6 +14,7 @@ from tests.tiny import tiny_model
 
 from actmax.api.maximize import maximize
 from actmax.checks.others import other_units
+from actmax.checks.reproduced import numbers, soft_agreements
 from actmax.checks.reproducibility import (
     agreement,
     best_matching,
@@ -108,3 +109,28 @@ def test_other_units_are_of_the_site_distinct_and_never_the_unit() -> None:
         assert len({other.index for other in others}) == 31
         assert index not in {other.index for other in others}
         assert {other.site for other in others} == {unit.site}
+
+
+def test_unrelated_units_are_compared_within_or_between_themselves() -> None:
+    model = tiny_model()
+    unit, one, two, three = (resolve(model, f"hidden_states.2:{k}") for k in (5, 9, 10, 11))
+    protocol = SoftProtocol(length=3, steps=5, lr=0.01)
+    optima = soft_optima(model, [unit, unit, one, one, two, two], protocol, seed=1)
+    found, _, others = soft_agreements(optima, unit, [one, two])
+    assert others.label == "2 unrelated units, as many runs"
+    within = agreement(optima.optimum[2:4], optima.ids[2:4], optima.final[2:4])
+    assert others.agreements[0].cosine_matched == pytest.approx(within.cosine_matched)
+    optima = soft_optima(model, [unit, unit, one, two, three], protocol, seed=1)
+    found, _, others = soft_agreements(optima, unit, [one, two, three])
+    assert others.label == "2 unrelated units, one run each", "as many as the unit has runs"
+    assert found.runs == others.agreements[0].runs == 2
+    between = agreement(optima.optimum[2:4], optima.ids[2:4], optima.final[2:4])
+    assert others.agreements[0].participation_ratio == pytest.approx(between.participation_ratio)
+    labels = {
+        control.label
+        for number in numbers(found, found, others, soft=True)
+        if number.name == "activation_spread"
+        for control in number.controls
+    }
+    assert labels == {"random starts"}, "the spread over different units says nothing"
+    assert soft_agreements(optima, unit, [one])[2].names == ()
