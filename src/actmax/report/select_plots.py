@@ -270,8 +270,9 @@ def _half_sink(one: Context) -> str:
     if not len(values) or values.max() < LONG:
         return ""
     at = int(values.argmax())
+    blocks = f"{at} block{'s' * (at > 1)}"
     return (
-        f" After {at} block{'s' * (at > 1)} a token of {one.group} alone is {number(float(values[at]))} times as long as in"
+        f" After {blocks} a token of {one.group} alone is {number(float(values[at]))} times as long as in"
         " context, half an attention sink: there the distance says little of context."
     )
 
