@@ -30,7 +30,7 @@ from actmax.search.text_method import TextProblem
 from actmax.shapes import Acts, Embeds, Ids, Scores
 
 _LOGITS = Site(LOGITS)
-_GROUP = 8
+_GROUP = 16
 """Rows below which a group of equal beginnings joins the next."""
 _TOKENS = 4096
 """Positions of a batch."""

@@ -1,11 +1,12 @@
 """One token: the best of the vocabulary from a few per cent of it, with a learned shallow score.
 
 1. Every allowed token is run through the first blocks alone (``depth`` of the unit's own), after BOS and
-   prefix. That costs forward tokens of a shallow model and scores nothing. Its residual vector, centred and
-   of length 1, describes the token.
-2. Score ``first`` tokens drawn at random (and the problem's starts' last tokens).
-3. Fit the scores by ridge regression on the descriptions; among the tokens it ranks highest, fit again with
-   a kernel that also knows about near neighbours, ``k(x, y) = w·x·y + (1 - w)·exp(s·(x·y - 1))``.
+   prefix. That costs forward tokens of a shallow model and scores nothing. Its residual vector, of length 1,
+   every dimension standardised (a few are a hundred times as large as the rest), then of length 1 again,
+   describes the token.
+2. Score tokens drawn at random (and the problem's starts' last tokens).
+3. Fit the scores by ridge regression on products of two features: the kernel is
+   ``w·x·y + (1 - w)·(x·y)²``, as a gated neuron is a product of two readings of the residual.
 4. Score the unscored tokens that are predicted best. Repeat from 3 until ``share`` of the vocabulary is
    scored.
 
@@ -29,8 +30,9 @@ _SMALL = 4096
 """A vocabulary that is scored whole."""
 _ROUNDS = 6
 _DEPTH = 0.6
-_SHARP, _LINEAR, _RIDGE = 4.0, 0.5, 0.02
-_LOOKED_AT = 6000
+_LINEAR, _RIDGE = 0.3, 0.02
+_FARTHEST = 6.0
+"""Standard deviations at which a feature is cut."""
 _CHUNK = 2048
 
 
@@ -83,14 +85,10 @@ def promising(
     target = torch.where(finite, scores, scores[finite].min()).float()
     target = (target - target.mean()) / target.std().clamp_min(1e-9)
     rows = described[scored_at]
-    inner = rows @ rows.T
-    ridge = _RIDGE * torch.eye(len(rows))
-    linear = described @ (rows.T @ torch.linalg.solve(inner + 5 * ridge, target))
-    linear[chosen] = -torch.inf
-    near = linear.topk(min(_LOOKED_AT, int((~chosen).sum()))).indices
-    weights = torch.linalg.solve(_kernel(inner) + ridge, target)
-    predicted = _kernel(described[near] @ rows.T) @ weights
-    best: Tensor = near[predicted.topk(min(n, len(near))).indices]
+    weights = torch.linalg.solve(_kernel(rows @ rows.T) + _RIDGE * torch.eye(len(rows)), target)
+    predicted = torch.cat([_kernel(some @ rows.T) @ weights for some in described.split(_CHUNK)])
+    predicted[chosen] = -torch.inf
+    best: Tensor = predicted.topk(min(n, int((~chosen).sum()))).indices
     return best
 
 
@@ -98,7 +96,7 @@ def promising(
 def describe(
     scorer: TextScorer, problem: TextProblem, ids: Int[Tensor, " vocab"]
 ) -> Float[Tensor, "vocab feature"]:
-    """Unit vectors: the centred residual of every token after the first blocks, or its embedding."""
+    """Unit vectors: the standardised residual of every token after the first blocks, or its embedding."""
     site = residual_at(problem.model, problem.goal.unit.site)
     layer = None if site is None or site.layer is None else max(0, int(_DEPTH * site.layer))
     if layer is None or site is None or site.layer == 0:
@@ -108,7 +106,8 @@ def describe(
     norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     usual = norm[:, 0] <= 5 * norm.median()
     rows = rows / norm.clamp_min(1e-9)
-    rows = rows - rows[usual].mean(dim=0)
+    rows = (rows - rows[usual].mean(dim=0)) / rows[usual].std(dim=0).clamp_min(1e-9)
+    rows = rows.clamp(-_FARTHEST, _FARTHEST)
     unit: Tensor = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-9)
     return unit
 
@@ -126,7 +125,7 @@ def _shallow(scorer: TextScorer, problem: TextProblem, ids: Int[Tensor, " vocab"
 
 
 def _kernel(inner: Float[Tensor, "one other"]) -> Float[Tensor, "one other"]:
-    return _LINEAR * inner + (1 - _LINEAR) * torch.exp(_SHARP * (inner - 1))
+    return _LINEAR * inner + (1 - _LINEAR) * inner.square()
 
 
 def _step(index: int, ids: Int[Tensor, " scored"], scores: Scores) -> TextStep:
