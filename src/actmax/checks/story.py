@@ -110,8 +110,8 @@ def _concluded(checks: Sequence[Check]) -> str:
     if out:
         parts.append(f"it stands out among units of its site in {_listed(out)}")
     if ordinary:
-        beyond = "was learned, but " if shuffled else ""
-        parts.append(f"in {_listed(ordinary)} it {beyond}is like other units of its site")
+        beyond = "beyond shuffled weights, but " if shuffled else ""
+        parts.append(f"in {_listed(ordinary)} it is {beyond}like other units of its site")
     if len(survive) == len(checks) > 1:
         parts.append(
             "a copy with shuffled weights does as well in all of the checks, so none of them is evidence of"

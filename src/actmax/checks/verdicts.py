@@ -5,8 +5,7 @@ the site; ``p_shuffled`` that among units (the unit itself and random ones) of a
 
 1. ``survives shuffling``: ``p_shuffled > 0.05``. Shuffled weights give as much, so it says nothing about the
    learned unit.
-2. ``ordinary``: beyond the shuffled copy, but ``p > 0.05``: something that was learned, as in other units
-   here.
+2. ``ordinary``: beyond the shuffled copy, but ``p > 0.05``: other units here are like it.
 3. ``stands out``: beyond both. Only this is called *meaningful*. A unit drawn at random from its site reaches
    ``p <= 0.05`` in at most 5 % of cases, whatever the model, because its rank among other random units is
    uniform; the second condition can only lower that.
@@ -122,7 +121,7 @@ def _standing_words(stands: str, n: int, p: float, p_shuffled: float | None) -> 
         )
     if p_shuffled is None:
         return f"{among[0].upper()}{among[1:]}; no copy with shuffled weights was made."
-    more = "this unit stands out" if stands == "stands out" else "it was learned, but other units are like it"
+    more = "this unit stands out" if stands == "stands out" else "no chance, but other units are like it"
     return f"{among[0].upper()}{among[1:]}, and units of a copy with shuffled weights do not: {more}."
 
 
