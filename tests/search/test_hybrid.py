@@ -192,10 +192,13 @@ def test_merit_pays_for_what_is_above_the_limit() -> None:
     assert not memory.within((2,))
 
 
-def test_screening_finds_the_best_of_a_linear_score() -> None:
+@pytest.mark.parametrize("gated", [False, True])
+def test_screening_finds_the_best_of_a_score(gated: bool) -> None:
+    """A reading of the description, or a product of two: what a gated neuron is."""
     generator = rng()
-    described = torch.nn.functional.normalize(torch.randn(5000, 16, generator=generator), dim=1)
-    scores = (described @ torch.randn(16, generator=generator)).double()
+    described = torch.nn.functional.normalize(torch.randn(5000, 8, generator=generator), dim=1)
+    readings = (described @ torch.randn(8, 2, generator=generator)).double()
+    scores = readings.prod(dim=1) if gated else readings[:, 0]
     at = torch.randperm(5000, generator=generator)[:100]
     chosen = torch.zeros(5000, dtype=torch.bool)
     chosen[at] = True
