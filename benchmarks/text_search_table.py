@@ -20,8 +20,8 @@ def table(lines: Sequence[Line], limit: float) -> str:
     free, limited = _sorted(lines, None), _sorted(lines, limit)
     parts = [
         "# Methods of text search, compared",
-        "Made by `python benchmarks/text_search.py --save docs/search_table.md`: 12 tokens after BOS, read at "
-        "the last one, 1,536 sequences scored, on the default model. What has been run is listed at the end.",
+        "Made by `python benchmarks/text_search.py --save docs/search_table.md`: 12 tokens after BOS, read "
+        "at the last one, 1,536 sequences scored, on the default model. What has been run stands at the end.",
         "Per unit the median over the seeds that have been run; ratios to the largest activation in the "
         "corpus. *Spread*: largest less smallest ratio over the seeds of a unit, median over units with at "
         "least two. *CPU*: seconds of one core, the median of all runs, the winners' rescoring included. "
