@@ -188,13 +188,13 @@ def test_without_a_search_over_text_nothing_is_said_of_one() -> None:
     [
         (
             [check_of("importance", "ordinary")],
-            "in what ablating it does it is beyond shuffled weights, but like other units of its site.",
+            "in what ablating it does, it is beyond shuffled weights, but like other units of its site.",
         ),
         (
             [check_of("importance", "ordinary", "nothing reads it"), check_of("continuity", "stands out")],
             "nothing in the model reads this unit; it stands out among units of its site in what tokens keep"
-            " of its optimum; in what ablating it does it is beyond shuffled weights, but like other units of"
-            " its site.",
+            " of its optimum; in what ablating it does, it is beyond shuffled weights, but like other units"
+            " of its site.",
         ),
         (
             [check_of("importance", "survives shuffling"), check_of("one-feature", "survives shuffling")],
@@ -208,7 +208,7 @@ def test_without_a_search_over_text_nothing_is_said_of_one() -> None:
         ),
         (
             [check_of("one-feature", "ordinary", p_shuffled=None)],
-            "in how alike its contexts are it is like other units of its site; no copy with shuffled weights"
+            "in how alike its contexts are, it is like other units of its site; no copy with shuffled weights"
             " was checked in full, so what survives there is not known.",
         ),
     ],

@@ -111,7 +111,7 @@ def _concluded(checks: Sequence[Check]) -> str:
         parts.append(f"it stands out among units of its site in {_listed(out)}")
     if ordinary:
         beyond = "beyond shuffled weights, but " if shuffled else ""
-        parts.append(f"in {_listed(ordinary)} it is {beyond}like other units of its site")
+        parts.append(f"in {_listed(ordinary)}, it is {beyond}like other units of its site")
     if len(survive) == len(checks) > 1:
         parts.append(
             "a copy with shuffled weights does as well in all of the checks, so none of them is evidence of"
