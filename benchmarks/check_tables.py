@@ -83,7 +83,9 @@ def tables(stories: Sequence[InvestigateResult], seed: int) -> str:
         f"Made by `python benchmarks/check_tables.py --seed {seed}` on {first.model} with"
         f" {first.corpus.tokens:,} tokens of {first.corpus.name} ({first.corpus.attribution}). Each unit is"
         f" compared with {len(first.others)} random units of its site and with a copy of the model with"
-        f" shuffled weights. The first unit is the demo's; the others were drawn by seed {seed}.",
+        f" shuffled weights. The first unit is the demo's; the others were drawn by seed {seed}."
+        + (f" The first {len(stories)} of {1 + len(KINDS)} are here." if len(stories) <= len(KINDS) else "")
+        + " What the words and numbers mean is in [is it true?](checks.md).",
         "",
         "| unit | "
         + " | ".join(check.assumption.lower() for check in first.checks)
