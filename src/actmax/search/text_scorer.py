@@ -27,8 +27,7 @@ Parents: TypeAlias = Int[Tensor, "parent shared"]
 
 _TRUNK_BYTES = 1 << 29
 """Logits of a trunk; more is not kept."""
-_PROPOSED = 16
-"""Rows whose gains over the whole vocabulary are held at once."""
+_PROPOSED = 16  # rows whose gains over the whole vocabulary are held at once
 
 
 @dataclass(frozen=True)
@@ -255,8 +254,8 @@ class TextScorer:
             answer, cut = known
         else:
             rows = self.meter.affordable(len(ids), ids.shape[1] + self._engine.n_after, backward=True)
-            size = max(1, self._engine.chunk(ids.shape[1] + self._engine.n_after, deep) // 2)
-            size = size if k is None else min(size, _PROPOSED)
+            size = self._engine.chunk(ids.shape[1] + self._engine.n_after, deep) // 2
+            size = max(1, size if k is None else min(size, _PROPOSED))
             parts = [
                 self._slope(ids[at], deep, None if fluency is None else fluency[at], k)
                 for at in torch.arange(rows).split(size)
