@@ -8,6 +8,7 @@ over 51,200 tokens of the corpus (sinks and position 0 left out), read in this s
     python benchmarks/text_search.py --quick                   # 2 units, 1 seed: minutes
     python benchmarks/text_search.py --units 8 --seeds 1 --methods gcg epo beam
     python benchmarks/text_search.py --save docs/search_table.md  # 24 units, 3 seeds, every method
+    python benchmarks/text_search.py --part 1/2                # two processes share the work: and --part 2/2
     python benchmarks/text_search.py --table                   # print the table, run nothing
 """
 
@@ -107,6 +108,11 @@ def problem_of(
     return TextProblem(model, goal, length, allowed_tokens(model), frame_of(model), starts=starts)
 
 
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """What has been run, by whichever process."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
 def record(
     name: str, method: str, seed: int, limit: float | None, corpus: float, outcome: TextOutcome, cpu: float
 ) -> dict[str, Any]:
@@ -138,16 +144,18 @@ def record(
 def cells(
     names: Sequence[str], methods: Sequence[str], seeds: int
 ) -> Iterator[tuple[str, str, int, float | None]]:
-    """Unit, method, seed, limit: seed by seed over all units, what the claims are about first."""
-    stages: list[list[tuple[str, float | None]]] = [
-        [("hybrid", None), ("gcg", None)],
-        [("hybrid", LIMIT), ("epo", None), ("beam", None)],
+    """Unit, method, seed, limit: stage by stage over all units, what the claims are about first."""
+    first: list[tuple[str, float | None]] = [("hybrid", None), ("gcg", None)]
+    second: list[tuple[str, float | None]] = [
+        ("epo", None),
+        ("beam", None),
+        ("hybrid", LIMIT),
+        ("beam", LIMIT),
     ]
-    first = {method for stage in stages for method, _ in stage}
-    last = [("beam", LIMIT), *((method, None) for method in methods if method not in first)]
-    order = [(stage, 0) for stage in stages]
-    order += [(stage, seed) for seed in range(1, seeds) for stage in stages]
-    order += [(last, seed) for seed in range(seeds)]
+    known = {method for method, _ in [*first, *second]}
+    rest: list[tuple[str, float | None]] = [(method, None) for method in methods if method not in known]
+    order = [(first, 0), (second, 0), *((first, seed) for seed in range(1, seeds)), (rest, 0)]
+    order += [(stage, seed) for seed in range(1, seeds) for stage in (second, rest)]
     for stage, seed in order:
         for name in names:
             for method, limit in stage:
@@ -166,6 +174,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=12)
     parser.add_argument("--budget", type=int, default=1536)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--part", default="1/1", help="K/N: every N-th run, from the K-th on")
     parser.add_argument("--quick", action="store_true", help="2 units, 1 seed")
     parser.add_argument("--table", action="store_true", help="run nothing")
     parser.add_argument("--save", type=Path, default=None, help="where the table is written after every run")
@@ -173,7 +182,7 @@ def main() -> None:
     options = parser.parse_args()
     n_units, seeds = (2, 1) if options.quick else (options.units, options.seeds)
     file = options.out / f"runs-{options.length}tokens-{options.budget}.jsonl"
-    lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    lines = read_lines(file)
     if not options.table:
         methods = options.methods or [
             name for name in text_methods() if options.length == 1 or name != "exhaustive"
@@ -184,7 +193,8 @@ def main() -> None:
         asked = f"{n_units} units, {seeds} seeds, budget {options.budget}"
         print(f"{model_hash(model)}, {asked}: {', '.join(methods)}")
         done = {(line["unit"], line["method"], line["seed"], line["max_nats"]) for line in lines}
-        for cell in cells(names, methods, seeds):
+        part, parts = map(int, options.part.split("/"))
+        for cell in list(cells(names, methods, seeds))[part - 1 :: parts]:
             if cell in done:
                 continue
             name, method, seed, limit = cell
@@ -193,9 +203,9 @@ def main() -> None:
             outcome = run_text(text_method(method), problem, Budget(options.budget), seed=seed)
             cpu = time.process_time() - began
             line = record(*cell, seen[name]["max"]["value"], outcome, cpu)
-            lines.append(line)
             with file.open("a") as out:
                 out.write(json.dumps(line) + "\n")
+            lines = read_lines(file)
             ratio = "none" if line["ratio"] is None else f"{line['ratio']:.2f}"
             bound = "" if limit is None else f" at most {limit:g} nats"
             print(f"{name:32} {method:10} seed {seed}{bound}: {ratio:>5}, {cpu:.0f} s of CPU", flush=True)

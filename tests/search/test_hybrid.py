@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.search.planted import planted_problem, tiny_problem
 
+from actmax.search.answers import Scored
 from actmax.search.goal import Goal
 from actmax.search.meter import Budget
 from actmax.search.methods.hybrid import Hybrid
@@ -21,7 +22,7 @@ from actmax.search.screening import promising
 from actmax.search.seeds import newcomers, seeds, written
 from actmax.search.text_method import TextProblem
 from actmax.search.text_run import run_text
-from actmax.search.text_scorer import Scored, TextScorer
+from actmax.search.text_scorer import TextScorer
 
 
 def rng(seed: int = 0) -> torch.Generator:

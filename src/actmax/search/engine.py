@@ -48,6 +48,22 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Graph:
+    """Rows run with a graph."""
+
+    leaf: Float[Tensor, "batch token d_model"]
+    """The embeddings, which ask for a gradient."""
+    seen: Seen
+    logps: Float[Tensor, "batch token vocab"] | None
+    """Log-probabilities of every token at the searched tokens' own places, given what precedes them; when run
+    deep."""
+    added: Float[Tensor, "batch pos d_model"] | None = None
+    """Zeros that were added to the residual stream after a block, and that ask for a gradient."""
+    stream: Float[Tensor, "batch pos d_model"] | None = None
+    """That residual stream."""
+
+
+@dataclass(frozen=True)
 class _Keeping(Prefix):
     """A beginning that remembers the cache of what continued it."""
 
@@ -182,19 +198,21 @@ class Engine:
             self.meter.spend(forward=len(trunk.rows) * (trunk.rows.shape[1] - start))
         trunk.filled, trunk.parent, trunk.of = True, None, None
 
-    def gradient(
-        self, embeds: Embeds, ids: Ids | None, deep: bool
-    ) -> tuple[Embeds, Seen, Float[Tensor, "batch token vocab"] | None]:
-        """Run embeddings of the searched tokens with a graph.
-
-        Returns:
-            the leaf ``[batch, token, d_model]``, what was seen, and the log-probabilities of every next token
-            at the searched tokens' own places (of the token itself, given what precedes it).
-        """
+    def gradient(self, embeds: Embeds, ids: Ids | None, deep: bool, behind: Site | None = None) -> Graph:
+        """Run embeddings of the searched tokens with a graph; ``behind`` is a residual stream to look at."""
         leaf = embeds.detach().to(self.model.device).requires_grad_()
         tail = self.model.embedding[self._after.to(self.model.device)].expand(len(leaf), -1, -1)
+        given = torch.cat([leaf, tail], dim=1)
         root = self.root(deep)
-        acts = read(self.model, self._sites(deep), embeds=torch.cat([leaf, tail], dim=1), prefix=root)
+        added = None if behind is None else torch.zeros_like(given, requires_grad=True)
+        stream: list[Acts] = []
+
+        def look(value: Acts) -> Acts:
+            stream.append(value.detach())
+            return value if added is None else value + added
+
+        edits = {} if behind is None else {behind: look}
+        acts = read(self.model, self._sites(deep), embeds=given, prefix=root, edits=edits)
         values = self.goal.values(acts)
         readable = self.goal.readable(acts, root.ids.shape[1])
         self.meter.spend(forward=values.numel(), backward=values.numel())
@@ -213,7 +231,8 @@ class Engine:
                 logps = torch.cat([torch.zeros_like(logps[:, :1]), logps[:, 1:]], dim=1)
             if ids is not None:
                 nats = -logps.gather(2, ids.to(logps.device)[..., None])[..., 0]
-        return leaf, Seen(_wide(values), readable, nats), logps
+        seen = Seen(_wide(values), readable, nats)
+        return Graph(leaf, seen, logps, added, stream[0] if stream else None)
 
     def mean_nats(self, nats: Float[Tensor, "batch token"]) -> Scores:
         """Nats per token over those tokens that something precedes."""

@@ -13,9 +13,9 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 
+from actmax.search.answers import Scored
 from actmax.search.goal import Goal
 from actmax.search.text_method import Row
-from actmax.search.text_scorer import Scored
 from actmax.shapes import Ids
 
 _LOOKED_AT = 400

@@ -19,9 +19,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from actmax.models.read import read, read_prefix
 from actmax.models.residual import residual_at
 from actmax.models.sites import Site
+from actmax.search.behind import after_block
 from actmax.search.text_method import Steps, TextProblem, TextStep
 from actmax.search.text_scorer import TextScorer
 from actmax.shapes import Scores
@@ -102,7 +102,7 @@ def describe(
     if layer is None or site is None or site.layer == 0:
         rows = problem.model.embedding[ids].float().cpu()
     else:
-        rows = _shallow(scorer, problem, ids, Site(f"blocks.{layer}.hook_resid_post", layer))
+        rows = after_block(problem, scorer.meter, ids, Site(f"blocks.{layer}.hook_resid_post", layer))
     norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
     usual = norm[:, 0] <= 5 * norm.median()
     rows = rows / norm.clamp_min(1e-9)
@@ -110,18 +110,6 @@ def describe(
     rows = rows.clamp(-_FARTHEST, _FARTHEST)
     unit: Tensor = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-9)
     return unit
-
-
-def _shallow(scorer: TextScorer, problem: TextProblem, ids: Int[Tensor, " vocab"], site: Site) -> Tensor:
-    model, sites = problem.model, frozenset({site})
-    before = torch.tensor([problem.frame.before], dtype=torch.long, device=model.device)
-    prefix = read_prefix(model, sites, before) if before.shape[1] else None
-    parts = [
-        read(model, sites, ids=some[:, None].to(model.device), prefix=prefix)[site][:, 0].float().cpu()
-        for some in ids.split(_CHUNK)
-    ]
-    scorer.meter.spend(forward=before.shape[1] + len(ids))
-    return torch.cat(parts)
 
 
 def _kernel(inner: Float[Tensor, "one other"]) -> Float[Tensor, "one other"]:

@@ -9,15 +9,17 @@ again costs again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
+from actmax.search.answers import NextTokens, Proposals, Scored, Slope
 from actmax.search.archive import Archive
+from actmax.search.behind import Behind
 from actmax.search.engine import Engine, Seen, Trunk, common
+from actmax.search.first_order import promising
 from actmax.search.journal import Journal, question_of
 from actmax.search.meter import Budget, BudgetSpent, Cost, Meter
 from actmax.search.text_method import TextProblem
@@ -28,50 +30,6 @@ Parents: TypeAlias = Int[Tensor, "parent shared"]
 _TRUNK_BYTES = 1 << 29
 """Logits of a trunk; more is not kept."""
 _PROPOSED = 16  # rows whose gains over the whole vocabulary are held at once
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What rows of tokens gave."""
-
-    scores: Scores
-    """What is maximised; minus infinity where nothing may be read (a sink)."""
-    activation: Scores
-    """Of the unit, in its own units; NaN where nothing may be read."""
-    nats: Scores | None
-    """Cross-entropy per searched token, where it was asked for or the goal needs it."""
-    values: Float[Tensor, "batch pos"] | None = None
-    """Of the unit at every position after the prefix, where asked for; NaN where it may not be read."""
-
-
-@dataclass(frozen=True)
-class Slope:
-    """Scores of rows with what improves them."""
-
-    scored: Scored
-    embeds: Embeds
-    """``∂score/∂embeds`` of the searched tokens; times the embedding matrix it is the one-hot gradient."""
-
-
-@dataclass(frozen=True)
-class Proposals:
-    """For every searched position the tokens that promise most, to first order, best first."""
-
-    scored: Scored
-    tokens: Int[Tensor, "batch pos k"]
-    gains: Float[Tensor, "batch pos k"]
-    """Promised change of the score by the substitution: the one-hot gradient of the token less that of the
-    token that is there."""
-
-
-@dataclass(frozen=True)
-class NextTokens:
-    """What the model itself expects after rows, among the allowed tokens, most probable first."""
-
-    tokens: Int[Tensor, "batch k"]
-    log_probs: Float[Tensor, "batch k"]
-    nats: Float[Tensor, " batch"]
-    """``-log p`` of the row itself, summed over its tokens."""
 
 
 class TextScorer:
@@ -159,7 +117,7 @@ class TextScorer:
             ids: ``[batch, token]``.
             fluency: activation that one nat per token costs, row by row, in place of the goal's.
         """
-        scored, leaf_slope, _ = self._slopes("gradient", ids, fluency, None)
+        scored, leaf_slope, _ = self._slopes("gradient", ids, fluency)
         return Slope(scored, leaf_slope)
 
     def soft_gradient(self, embeds: Embeds) -> Slope:
@@ -172,24 +130,33 @@ class TextScorer:
             answer, cut = known
         else:
             rows = self.meter.affordable(len(embeds), embeds.shape[1] + self._engine.n_after, backward=True)
-            leaf, seen, _ = self._engine.gradient(embeds[:rows], None, deep=False)
-            activation = self._activation(seen, differentiable=True)
-            (slope,) = torch.autograd.grad(self.goal.sign * activation.sum(), leaf)
+            graph = self._engine.gradient(embeds[:rows], None, deep=False)
+            activation = self._activation(graph.seen, differentiable=True)
+            (slope,) = torch.autograd.grad(self.goal.sign * activation.sum(), graph.leaf)
             self.meter.spend(scored=rows)
-            answer = {"activation": _plain(self._activation(seen)), "slope": slope.float().cpu()}
+            answer = {"activation": _plain(self._activation(graph.seen)), "slope": slope.float().cpu()}
             cut = rows < len(embeds)
             self._record(question, answer, cut)
         if cut:
             raise BudgetSpent
         return Slope(self._scored(answer), answer["slope"])
 
-    def proposals(self, ids: Ids, k: int, *, fluency: Scores | None = None) -> Proposals:
+    def proposals(
+        self, ids: Ids, k: int, *, fluency: Scores | None = None, behind: Behind | None = None
+    ) -> Proposals:
         """The ``k`` allowed tokens with the largest one-hot gradient at every position of every row.
 
         With a fluency penalty (the goal's, or row by row here) the gradient of the cross-entropy is part of
         it, through the embeddings and through the token as a target.
+
+        Args:
+            ids: ``[batch, token]``.
+            k: tokens wanted.
+            fluency: activation that one nat per token costs, row by row, in place of the goal's.
+            behind: tokens after a block. The ``k`` of them that promise most there are proposed too, in turn
+                with the others, so that there are ``2 k`` (fewer where there are not so many).
         """
-        scored, tokens, gains = self._slopes("proposals", ids, fluency, k)
+        scored, tokens, gains = self._slopes("proposals", ids, fluency, k, behind)
         return Proposals(scored, tokens, gains)
 
     def next_tokens(self, ids: Ids, k: int) -> NextTokens:
@@ -245,11 +212,16 @@ class TextScorer:
         return answer, done < len(ids)
 
     def _slopes(
-        self, kind: str, ids: Ids, fluency: Scores | None, k: int | None
+        self,
+        kind: str,
+        ids: Ids,
+        fluency: Scores | None,
+        k: int | None = None,
+        behind: Behind | None = None,
     ) -> tuple[Scored, Tensor, Tensor]:
         self._check(ids)
         deep = fluency is not None or self.goal.wants_nats
-        question = question_of(kind, ids, fluency, k)
+        question = question_of(kind, ids, fluency, k, None if behind is None else behind.ids)
         if (known := self._known(question, deep)) is not None:
             answer, cut = known
         else:
@@ -257,7 +229,7 @@ class TextScorer:
             size = self._engine.chunk(ids.shape[1] + self._engine.n_after, deep) // 2
             size = max(1, size if k is None else min(size, _PROPOSED))
             parts = [
-                self._slope(ids[at], deep, None if fluency is None else fluency[at], k)
+                self._slope(ids[at], deep, None if fluency is None else fluency[at], k, behind)
                 for at in torch.arange(rows).split(size)
             ]
             self.meter.spend(scored=rows)
@@ -270,9 +242,14 @@ class TextScorer:
             raise BudgetSpent
         return scored, answer["slope"] if k is None else answer["tokens"], answer.get("gains", torch.zeros(0))
 
-    def _slope(self, ids: Ids, deep: bool, fluency: Scores | None, k: int | None) -> dict[str, Tensor]:
+    def _slope(
+        self, ids: Ids, deep: bool, fluency: Scores | None, k: int | None, behind: Behind | None
+    ) -> dict[str, Tensor]:
         matrix = self.model.embedding
-        leaf, seen, logps = self._engine.gradient(matrix[ids.to(matrix.device)], ids, deep)
+        graph = self._engine.gradient(
+            matrix[ids.to(matrix.device)], ids, deep, None if behind is None else behind.site
+        )
+        seen = graph.seen
         activation = self._activation(seen, differentiable=True)
         answer = {"activation": _plain(self._activation(seen))}
         total, price = self.goal.sign * activation, torch.zeros(len(ids), dtype=activation.dtype)
@@ -283,23 +260,12 @@ class TextScorer:
             price = torch.full_like(nats, self.goal.fluency) if fluency is None else fluency.to(nats)
             price = torch.where(above, 1.0, price)
             total = torch.where(above, 0.0, total.double()) - price * nats
-        (slope,) = torch.autograd.grad(total.sum(), leaf)
+        leaves = [graph.leaf] if graph.added is None else [graph.leaf, graph.added]
+        slopes = torch.autograd.grad(total.sum(), leaves)
         if k is None:
-            return {**answer, "slope": slope.float().cpu()}
-        return {**answer, **self._best_tokens(ids, slope, price, logps, k)}
-
-    @torch.no_grad()
-    def _best_tokens(
-        self, ids: Ids, slope: Embeds, price: Scores, logps: Tensor | None, k: int
-    ) -> dict[str, Tensor]:
-        matrix = self.model.embedding
-        gain = (slope.flatten(0, 1) @ matrix.T.to(slope.dtype)).float().unflatten(0, slope.shape[:2])
-        if logps is not None:
-            gain += (price.to(gain) / ids.shape[1])[:, None, None] * logps
-        here = gain.gather(2, ids.to(gain.device)[..., None])
-        allowed = self.problem.allowed.mask.to(gain.device)
-        top = gain.masked_fill_(~allowed, -torch.inf).topk(min(k, int(allowed.sum())), dim=2)
-        return {"tokens": top.indices.cpu(), "gains": (top.values - here).cpu()}
+            return {**answer, "slope": slopes[0].float().cpu()}
+        tokens, gains = promising(graph, slopes, ids, self.problem, price, k, behind)
+        return {**answer, "tokens": tokens, "gains": gains}
 
     @torch.no_grad()
     def _live_next(self, ids: Ids, trunk: Trunk | None, k: int) -> dict[str, Tensor]:

@@ -24,9 +24,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from actmax.search.answers import Proposals, Scored
 from actmax.search.proposals import substituted
 from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import Proposals, Scored, TextScorer
+from actmax.search.text_scorer import TextScorer
 from actmax.shapes import Ids
 
 

@@ -1,17 +1,16 @@
-"""Hybrid: an evolving pool that starts from real text and from random rows; the default for text.
+"""Hybrid: an evolving pool that starts from real text; the default for text.
 
 1. Score the starts (corpus windows around the unit's largest activations, cut or filled to the length);
    without any, random sequences. Where a limit of nats per token is set, three kinds of probable text join
    them, so that there is a result from the first step on: text that the model writes, such text with the
    end of a start, and the end of a start repeated (what a model has just read it expects again).
-   The starts evolve alone for ``young`` steps, then so do ``islands`` populations of random rows in turn,
-   then all that they have found together: real text is a good start and often a local optimum.
-2. Random rows are read at every position: where one is active in the middle, what leads there is moved to the
-   end (:func:`actmax.search.seeds.newcomers`).
+2. Run ``known`` tokens, drawn from the vocabulary, through the first block (:mod:`actmax.search.behind`).
 3. The pool is the ``pool`` best rows that differ enough (:mod:`actmax.search.population`).
-4. Draw ``parents`` from the pool: better ones and those seldom used are drawn more often. The first time one
-   is drawn, take its one-hot gradient: ``top_k`` proposals at every position. With a limit the gradient of
-   the cross-entropy is part of it (at a price that is learned, step 7).
+4. Draw ``parents`` from the pool: better ones and those seldom used are drawn more often. A parent needs
+   proposals at every position: the ``top_k`` of the one-hot gradient in turn with the ``top_k`` of the
+   gradient behind the first block. A row that was better than its parent is lent its parent's; all others
+   have their own, taken the first time they are drawn. With a limit the gradient of the cross-entropy is
+   part of it (at a price that is learned, step 7).
 5. Make ``batch`` children of each that have not been scored (:mod:`actmax.search.moves`), mostly with one
    token changed; those that may not be given are dropped before they cost anything. Score them from the
    parents' keys and values.
@@ -19,7 +18,8 @@
    ``merge`` rows. Score these too. Most single gains are small and many of them add up.
 7. With a limit: where few children keep to it the price of a nat rises, where most do it falls.
 8. Where the best has not changed for ``patience`` steps a token the population has converged: begin with a
-   new random one, and let its best into the old pool when it has converged in turn. Repeat from 3.
+   random one, read at every position (:func:`actmax.search.seeds.newcomers`), and let its best into the old
+   pool when it has converged in turn. Repeat from 3.
 
 With one token to search for, :mod:`actmax.search.screening` is the method instead.
 """
@@ -35,6 +35,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from actmax.search.behind import Behind, behind_first_block
 from actmax.search.moves import FREE, PROBABLE, Moves, merged
 from actmax.search.population import Memory
 from actmax.search.screening import screen
@@ -50,30 +51,28 @@ _DEAREST = 64.0
 
 @dataclass(frozen=True)
 class Hybrid:
-    """Evolution from corpus windows and random rows."""
+    """Evolution from corpus windows."""
 
     name: ClassVar[str] = "hybrid"
 
     pool: int = 8
     """Rows that the search goes on from."""
-    parents: int = 2
+    parents: int = 3
     """Of them that have children in a step."""
     batch: int = 24
     """Children of each."""
     merge: int = 6
     """Rows at most in which the changes of a parent's better children are put together."""
     top_k: int = 128
-    """Proposals at a position."""
+    """Proposals of each gradient at a position."""
+    known: int = 8192
+    """Tokens whose vectors behind the first block are made; 0 proposes by the embedding's gradient alone."""
     radius: float = 1.3
     """Substitutions at once, on average."""
     slant: float = 0.1
     """How much oftener a position is changed than the one before it (the logarithm)."""
-    patience: int = 2
+    patience: int = 1
     """Steps for each searched token without a better best before a new population is begun."""
-    islands: int = 2
-    """Random populations that evolve alone beside that of the starts (none with a limit of nats)."""
-    young: int = 5
-    """Steps that each of them has to itself."""
     share: float = 0.05
     """Of the vocabulary that may be scored where one token is searched."""
 
@@ -89,29 +88,31 @@ class Hybrid:
             new = torch.tensor([tuple(row) not in memory for row in fluent.tolist()], dtype=torch.bool)
             memory.add(fluent[new], scorer.ids(fluent[new]))
             memory.price = memory.spread
-        first = {tuple(row) for row in rows.tolist()} if problem.goal.max_nats is None else None
-        return (yield from self._evolve(scorer, problem, memory, first, rng))
+        behind = behind_first_block(problem, scorer.meter, rng, self.known)
+        return (yield from self._evolve(scorer, problem, memory, behind, rng))
 
     def _evolve(
         self,
         scorer: TextScorer,
         problem: TextProblem,
         memory: Memory,
-        island: set[Row] | None,
+        behind: Behind | None,
         rng: torch.Generator,
     ) -> Steps:
         used: Counter[Row] = Counter()
-        known: dict[Row, Int[Tensor, "pos k"]] = {}
-        to_come = 0 if island is None else self.islands
-        stale, alone, index, best = 0, 0, 0, -math.inf
+        own: dict[Row, Int[Tensor, "pos k"]] = {}
+        lent: dict[Row, Int[Tensor, "pos k"]] = {}
+        island: set[Row] | None = None
+        stale, index, best = 0, 0, -math.inf
         while True:
             pool = memory.pool(self.pool, island)
             parents = self._parents(pool, used, rng)
             used.update(parents)
-            fresh = [row for row in parents if row not in known]
+            fresh = [row for row in parents if row not in own and row not in lent]
             if fresh:
-                known |= zip(fresh, self._proposals(scorer, problem, memory, fresh), strict=True)
-            children = self._children(problem, memory, parents, known, pool, rng)
+                own |= zip(fresh, self._proposals(scorer, problem, memory, behind, fresh), strict=True)
+            proposals = {row: own[row] if row in own else lent[row] for row in parents}
+            children = self._children(problem, memory, proposals, pool, rng)
             if not any(children):
                 return "no new sequence that may be given is near the best ones"
             self._score(scorer, memory, parents, children)
@@ -119,21 +120,22 @@ class Hybrid:
                 self._merged(problem, memory, row, mine) for row, mine in zip(parents, children, strict=True)
             ]
             self._score(scorer, memory, parents, together)
-            made = [row for mine in [*children, *together] for row in mine]
+            families = [[*mine, *more] for mine, more in zip(children, together, strict=True)]
+            for parent, family in zip(parents, families, strict=True):
+                if parent in own:
+                    lent |= {row: own[parent] for row in family if memory.merit(row) > memory.merit(parent)}
+            made = [row for family in families for row in family]
             self._learn_price(memory, made)
             if island is not None:
                 island |= set(made)
             top = memory.merit(memory.best(island)[0])
             yield TextStep(index, tuple(pool), tuple(memory.merit(row) for row in pool))
-            index, alone = index + 1, alone + 1
+            index += 1
             stale = 0 if top > best else stale + 1
             best = top
-            young = island is not None and alone >= self.young and index <= self.young * (self.islands + 1)
-            if young or stale >= self.patience * problem.length:
-                stale = alone = 0
-                another = to_come > 0 or island is None
-                to_come = max(0, to_come - 1)
-                island = newcomers(scorer, problem, memory, rng) if another else None
+            if stale >= self.patience * problem.length:
+                stale = 0
+                island = newcomers(scorer, problem, memory, rng) if island is None else None
                 best = memory.merit(memory.best(island)[0])
 
     def _parents(self, pool: list[Row], used: Counter[Row], rng: torch.Generator) -> list[Row]:
@@ -142,20 +144,24 @@ class Hybrid:
         return [pool[k] for k in drawn.tolist()]
 
     def _proposals(
-        self, scorer: TextScorer, problem: TextProblem, memory: Memory, parents: list[Row]
+        self,
+        scorer: TextScorer,
+        problem: TextProblem,
+        memory: Memory,
+        behind: Behind | None,
+        parents: list[Row],
     ) -> Int[Tensor, "parent pos k"]:
         fluency = None
         if problem.goal.max_nats is not None:
             price = problem.goal.fluency + memory.price
             fluency = torch.full((len(parents),), price, dtype=torch.float64)
-        return scorer.proposals(torch.tensor(parents), self.top_k, fluency=fluency).tokens
+        return scorer.proposals(torch.tensor(parents), self.top_k, fluency=fluency, behind=behind).tokens
 
     def _children(
         self,
         problem: TextProblem,
         memory: Memory,
-        parents: list[Row],
-        known: dict[Row, Int[Tensor, "pos k"]],
+        proposals: dict[Row, Int[Tensor, "pos k"]],
         pool: list[Row],
         rng: torch.Generator,
     ) -> list[list[Row]]:
@@ -164,10 +170,10 @@ class Hybrid:
         moves = Moves(problem.length, kinds, self.radius, self.slant)
         families: list[list[Row]] = []
         taken: set[Row] = set()
-        for parent in parents:
+        for parent, tokens in proposals.items():
             mine: list[Row] = []
             for _ in range(_TRIES):
-                drawn = [moves.child(parent, known[parent], pool, rng) for _ in range(self.batch - len(mine))]
+                drawn = [moves.child(parent, tokens, pool, rng) for _ in range(self.batch - len(mine))]
                 rows = [row for row in dict.fromkeys(drawn) if row not in memory and row not in taken]
                 mine += _given(problem, rows)
                 taken |= set(rows)

@@ -1,0 +1,71 @@
+"""The vocabulary behind a block: what tokens look like to the rest of the model.
+
+The first blocks do little but look tokens up, so a substitution promises more, and more truly, where its
+vectors are those after a block and not the embedding's. Each token is run alone after the frame's prefix.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from actmax.models.read import read, read_prefix
+from actmax.models.residual import residual_at
+from actmax.models.sites import Site
+from actmax.search.meter import BudgetSpent, Meter
+from actmax.search.text_method import TextProblem
+
+_CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Some of the vocabulary after a block."""
+
+    site: Site
+    """A residual stream that the unit reads from."""
+    ids: Int[Tensor, " some"]
+    vectors: Float[Tensor, "some d_model"]
+    """In float32 on the CPU."""
+
+
+def behind_first_block(problem: TextProblem, meter: Meter, rng: torch.Generator, most: int) -> Behind | None:
+    """At most ``most`` allowed tokens, drawn uniformly, after the first block.
+
+    None where the unit reads nothing behind the first block, or where the budget of forward tokens does not
+    reach.
+    """
+    residual = residual_at(problem.model, problem.goal.unit.site)
+    if most < 1 or residual is None or not residual.layer:
+        return None
+    allowed = problem.allowed.ids
+    ids = allowed[torch.randperm(len(allowed), generator=rng)[:most]].sort().values
+    site = Site("blocks.0.hook_resid_post", 0)
+    try:
+        return Behind(site, ids, after_block(problem, meter, ids, site))
+    except BudgetSpent:
+        return None
+
+
+@torch.no_grad()
+def after_block(
+    problem: TextProblem, meter: Meter, ids: Int[Tensor, " some"], site: Site
+) -> Float[Tensor, "some d_model"]:
+    """The residual stream of single tokens after the frame's prefix.
+
+    Raises:
+        BudgetSpent: so many forward tokens may not be spent any more.
+    """
+    model, sites = problem.model, frozenset({site})
+    before = torch.tensor([problem.frame.before], dtype=torch.long, device=model.device)
+    meter.demand(before.shape[1] + len(ids))
+    prefix = read_prefix(model, sites, before) if before.shape[1] else None
+    parts = [
+        read(model, sites, ids=some[:, None].to(model.device), prefix=prefix)[site][:, 0].float().cpu()
+        for some in ids.split(_CHUNK)
+    ]
+    meter.spend(forward=before.shape[1] + len(ids))
+    return torch.cat(parts)
