@@ -71,19 +71,28 @@ def newcomers(scorer: TextScorer, problem: TextProblem, memory: Memory, rng: tor
     return {tuple(row) for row in rows.tolist()}
 
 
-def written(scorer: TextScorer, problem: TextProblem, rng: torch.Generator, n: int = _ROWS) -> Ids:
-    """``n`` rows that the model writes, drawn among the most probable next tokens; duplicates are left out.
+def written(
+    scorer: TextScorer,
+    problem: TextProblem,
+    rng: torch.Generator,
+    n: int = _ROWS,
+    *,
+    length: int | None = None,
+    top: int = _TOP,
+) -> Ids:
+    """``n`` rows that the model writes, drawn among the ``top`` next tokens; duplicates are left out.
 
-    It costs forward tokens and scores nothing.
+    They are of the problem's length or of another one. It costs forward tokens and scores nothing.
     """
+    length = problem.length if length is None else length
     begun = problem.tokens.random(n, 1, rng)
     rows = begun if not problem.frame.before else torch.zeros(n, 0, dtype=torch.long)
-    while rows.shape[1] < problem.length:
+    while rows.shape[1] < length:
         if rows.shape[1]:
-            after = scorer.next_tokens(rows, _TOP)
+            after = scorer.next_tokens(rows, top)
             log_probs, tokens = after.log_probs, after.tokens
         else:
-            after = scorer.next_tokens(rows[:1], _TOP)
+            after = scorer.next_tokens(rows[:1], top)
             log_probs, tokens = after.log_probs.expand(n, -1), after.tokens.expand(n, -1)
         drawn = torch.multinomial(log_probs.exp(), 1, generator=rng)
         rows = torch.cat([rows, tokens.gather(1, drawn)], dim=1)

@@ -3,18 +3,18 @@
 As Sadasivan et al. 2024, "Fast Adversarial Attacks on Language Models In One GPU Minute" (BEAST),
 arXiv:2402.15570.
 
-1. The beam holds the prefix alone. Ask the model for its next-token probabilities after every row of the
-   beam.
-2. Of the ``top_k`` most probable tokens after each row take ``branch`` different ones (in the first step
-   ``width ·
-   branch``): drawn by their probability, in turn with those that the gradient of the score at the new place
-   promises most (``guided``; the paper draws all of them).
-3. Score every continuation, from the keys and values of the row that it continues.
-4. The ``width`` best continuations are the new beam. Repeat from 1 until the length is reached.
+1. The model writes the beginnings of ``width · branch`` rows (all but the last ``chosen`` tokens), each token
+   drawn among its ``top_k`` most probable ones.
+2. Score them. The ``width`` best are the beam.
+3. Ask the model for its next-token probabilities after every row of the beam. Of the ``top_k`` most probable
+   tokens after each row take ``branch`` different ones: drawn by their probability, in turn with those that
+   the gradient of the score at the new place promises most (``guided``; the paper draws all of them).
+4. Score every continuation, from the keys and values of the row that it continues. Repeat from 2 until the
+   length is reached.
 
-The paper's width and branch are 15. With a budget, the last token has the share ``last`` of it, the tokens
-before
-equal parts of the rest, and the width is at most the root of such a part. Rows that are not yet of a wanted
+The paper's width and branch are 15; it appends to a prompt, which is written here. With a budget, the last
+token has the share ``last`` of it, the ``chosen`` tokens before equal parts of the rest (what they do not use
+is the last token's), and the width is at most the root of such a part. Rows that are not yet of a wanted
 length are guides, not results.
 """
 
@@ -29,6 +29,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from actmax.inputs.relaxed import gumbel_noise
+from actmax.search.seeds import written
 from actmax.search.text_method import Steps, TextProblem, TextStep
 from actmax.search.text_scorer import TextScorer
 from actmax.shapes import Ids
@@ -48,18 +49,22 @@ class Beam:
     """Tokens that the continuations are drawn from: so many of the most probable."""
     temperature: float = 1.0
     """Of the draw."""
+    chosen: int = 6
+    """Tokens at the end that the objective chooses; what is before them the model writes alone."""
     guided: float = 0.5
     """Share of the continuations that the gradient chooses among the ``top_k``; the others are drawn."""
-    last: float = 0.5
+    last: float = 0.2
     """Share of the budget for the last token, which is the one that most objectives read."""
 
     def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
         """Grow rows to the full length once."""
+        places = min(self.chosen, problem.length)
         width, children = self.width, self.width * self.branch
         final = children
         if scorer.left is not None:
-            final = int(self.last * scorer.left) if problem.length > 1 else scorer.left
-            children = min(children, (scorer.left - final) // max(1, problem.length - 1) or final)
+            final = int(self.last * scorer.left) if places > 1 else scorer.left
+            children = min(children, (scorer.left - final) // max(1, places - 1) or final)
+            final = max(final, scorer.left - (places - 1) * children)
             width = min(width, max(1, math.isqrt(children)))
             if self.guided and children > width:  # the gradients are paid for, too
                 children, final = children - width, max(1, final - width)
@@ -67,20 +72,25 @@ class Beam:
             return "what is left of the budget does not reach the length"
         beam, of = self._first(scorer, problem, children, rng), torch.zeros(0, dtype=torch.long)
         parents: Ids | None = None
-        for index in range(problem.length):
+        for index in range(places):
             if not len(beam):
                 return "the model's probable tokens make no text that may be given"
             scores = scorer.ids(beam, base=parents, of=None if parents is None else of).scores
             top = scores.topk(min(width, len(beam)))
             parents = beam[top.indices]
             yield TextStep(index, tuple(map(tuple, parents.tolist())), tuple(top.values.tolist()))
-            if index + 1 < problem.length:
-                wanted = children if index + 2 < problem.length else final
+            if index + 1 < places:
+                wanted = children if index + 2 < places else final
                 beam, of = self._continued(scorer, problem, parents, wanted, rng)
         return "the beam has reached the length"
 
-    def _first(self, scorer: TextScorer, problem: TextProblem, n: int, rng: torch.Generator) -> Ids:
-        """One-token rows: from what the model expects after the prefix, or without one from all tokens."""
+    def _first(
+        self, scorer: TextScorer, problem: TextProblem, n: int, rng: torch.Generator
+    ) -> Int[Tensor, "row token"]:
+        """The written beginnings with the first of the chosen tokens: at most ``n`` rows."""
+        length = problem.length - min(self.chosen, problem.length) + 1
+        if length > 1:
+            return written(scorer, problem, rng, n, length=length, top=self.top_k)
         if not problem.frame.before:
             allowed = problem.allowed.ids
             return allowed[torch.randperm(len(allowed), generator=rng)[:n]][:, None]
@@ -100,7 +110,7 @@ class Beam:
         for parent in range(len(parents)):
             branch = children // len(parents) + (parent < children % len(parents))
             found = parents[:0].new_zeros(0, parents.shape[1] + 1)
-            for some in drawn[parent].split(4 * branch):
+            for some in drawn[parent].split(max(1, 4 * branch)):
                 more = torch.cat([parents[parent].expand(len(some), -1), some[:, None]], dim=1)
                 found = torch.cat([found, more[problem.tokens.keep(more)]])
                 if len(found) >= branch:

@@ -3,7 +3,9 @@
 Thompson et al. 2024, "Fluent dreaming for language models", arXiv:2402.01702.
 
 1. ``population`` members start as random sequences. Member i has the penalty X_i, from ``penalty_min`` to
-   ``penalty_max`` in equal ratios, in units of activation per nat; its loss is ``-activation + X_i · nats``.
+   ``penalty_max`` in equal ratios; its loss is ``-activation + X_i · nats``. The paper's penalties are in
+   activation per nat. Here they are times ``scale`` standard deviations of the activation over the first
+   members, so that units of any size are searched alike (``scale = 0``: as in the paper).
 2. Each member's one-hot gradient of its own loss (the cross-entropy's through the token as a target, too)
    proposes ``top_k`` tokens at every position.
 3. Each member has ``children``, each with one token replaced: position and proposal drawn uniformly.
@@ -12,7 +14,8 @@ Thompson et al. 2024, "Fluent dreaming for language models", arXiv:2402.01702.
 5. Every ``restart_every`` steps one penalty is drawn between ``restart_nats / restart_spread`` and
    ``restart_nats · restart_spread``, and the best under *that* penalty becomes every member.
 
-The result includes the Pareto frontier of everything that was scored.
+The result includes the Pareto frontier of everything that was scored. With a budget of fewer than
+``least_steps`` steps the children are cut to what gives that many.
 """
 
 from __future__ import annotations
@@ -47,6 +50,10 @@ class EPO:
     """Of the least fluent member, in activation per nat."""
     penalty_max: float = 10.0
     """Of the most fluent member."""
+    scale: float = 0.1
+    """Standard deviations of the activation that a penalty of 1 is; 0: penalties are in its own units."""
+    least_steps: int = 12
+    """Steps that the budget has to reach for."""
     restart_every: int = 50
     """Steps between restarts of the population."""
     restart_nats: float = 2.0
@@ -59,13 +66,18 @@ class EPO:
         sign = problem.goal.sign
         low, high = torch.tensor([self.penalty_min, self.penalty_max], dtype=torch.float64).log()
         penalties = torch.linspace(float(low), float(high), self.population, dtype=torch.float64).exp()
+        children = self.children
+        if scorer.left is not None:
+            children = max(1, min(children, scorer.left // (self.least_steps * self.population) - 1))
         ids = problem.tokens.random(self.population, problem.length, rng)
+        unit = self._unit(scorer, ids)
+        penalties = penalties * unit
         proposals = scorer.proposals(ids, self.top_k, fluency=penalties)
         index = 0
         while True:
             yield TextStep(index, tuple(map(tuple, ids.tolist())), tuple(proposals.scored.scores.tolist()))
             index += 1
-            rows, of = substituted(problem, ids, proposals.tokens, self.children, rng)
+            rows, of = substituted(problem, ids, proposals.tokens, children, rng)
             scored = scorer.ids(rows, nats=True, base=ids, of=of)
             everyone = torch.cat([ids, rows])
             activation, nats = _joined(proposals.scored, scored)
@@ -74,8 +86,16 @@ class EPO:
             if index % self.restart_every == 0:
                 spread = self.restart_spread
                 drawn = 1 / spread + (spread - 1 / spread) * float(torch.rand(1, generator=rng))
-                keep[:] = (gain - self.restart_nats * drawn * nats).argmax()
+                keep[:] = (gain - unit * self.restart_nats * drawn * nats).argmax()
             ids, proposals = self._next(scorer, everyone, keep, proposals, penalties)
+
+    def _unit(self, scorer: TextScorer, ids: Ids) -> float:
+        """What a penalty of 1 is, in activation per nat."""
+        if not self.scale or len(ids) < 2:
+            return 1.0
+        found = scorer.ids(ids, nats=True).activation
+        spread = float(found[found.isfinite()].std())
+        return self.scale * spread if spread > 0 else 1.0
 
     def _next(
         self,
