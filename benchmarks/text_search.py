@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--length", type=int, default=12)
     parser.add_argument("--budget", type=int, default=1536)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--part", default="1/1", help="K/N: every N-th run, from the K-th on")
+    parser.add_argument("--part", default="1/1", help="K/N: every N-th unit, from the K-th on")
     parser.add_argument("--quick", action="store_true", help="2 units, 1 seed")
     parser.add_argument("--table", action="store_true", help="run nothing")
     parser.add_argument("--save", type=Path, default=None, help="where the table is written after every run")
@@ -194,7 +194,7 @@ def main() -> None:
         print(f"{model_hash(model)}, {asked}: {', '.join(methods)}")
         done = {(line["unit"], line["method"], line["seed"], line["max_nats"]) for line in lines}
         part, parts = map(int, options.part.split("/"))
-        for cell in list(cells(names, methods, seeds))[part - 1 :: parts]:
+        for cell in cells(names[part - 1 :: parts], methods, seeds):
             if cell in done:
                 continue
             name, method, seed, limit = cell
