@@ -24,7 +24,9 @@ def table(lines: Sequence[Line], limit: float) -> str:
         "at the last one, 1,536 sequences scored, on the default model. What has been run stands at the end.",
         "Per unit the median over the seeds that have been run; ratios to the largest activation in the "
         "corpus. *Spread*: largest less smallest ratio over the seeds of a unit, median over units with at "
-        "least two. *CPU*: seconds of one core, the median of all runs, the winners' rescoring included. "
+        "least two. *Best on*: the units on which it has the highest ratio, of those that "
+        f"{', '.join(f'`{one}`' for one in _REST)} were all run on. *CPU*: seconds of one core, the median "
+        "of all runs, the winners' rescoring included. "
         f"*At most {limit:g} nats*: the best such sequence on the run's frontier, and on how many units "
         "there was one.",
         _main(free, limit),
@@ -70,22 +72,37 @@ def _runs(units: dict[str, list[Line]]) -> str:
 
 def _main(free: Runs, limit: float) -> str:
     rows = []
+    best, of = _best_on(free)
     for method, units in free.items():
         ratios, fluent = _mids(units, "ratio"), _mids(units, "fluent_ratio")
         cpu = [line["cpu"] for some in units.values() for line in some]
         worst = min((line["ratio"] or 0.0) for some in units.values() for line in some)
+        least = f", worst {min(fluent):.2f}" if fluent else ""
+        wins = f"{best[method]}/{of}" if of and method in best else "-"
         rows.append(
             (
                 -statistics.median(ratios or [0.0]),
-                f"| `{method}` | {_of(ratios)} | {worst:.2f} | {_of(_spreads(units))} | {_of(fluent)} "
-                f"({len(fluent)}/{len(units)}) | {_of(cpu, 0)} | {_runs(units)} |",
+                f"| `{method}` | {_of(ratios)} | {worst:.2f} | {wins} | {_of(_spreads(units))} "
+                f"| {_of(fluent)}{least} ({len(fluent)}/{len(units)}) | {_of(cpu, 0)} | {_runs(units)} |",
             )
         )
     head = (
-        f"| method | median ratio | worst run | spread | at most {limit:g} nats | CPU | runs |\n"
-        "|---|---|---|---|---|---|---|"
+        f"| method | median ratio | worst run | best on | spread | at most {limit:g} nats | CPU | runs |\n"
+        "|---|---|---|---|---|---|---|---|"
     )
     return "\n".join([head, *(row for _, row in sorted(rows))])
+
+
+def _best_on(free: Runs) -> tuple[dict[str, int], int]:
+    """Units on which each method is the best, of those that the compared methods were all run on."""
+    rest = [method for method in _REST if method in free]
+    units = [unit for unit in free[rest[0]] if all(unit in free[one] for one in rest)] if rest else []
+    wins = dict.fromkeys(rest, 0)
+    for unit in units:
+        there = [method for method in free if unit in free[method]]
+        winner = max(there, key=lambda method: _mid(free[method][unit], "ratio") or 0.0)
+        wins[winner] = wins.get(winner, 0) + 1
+    return wins, len(units)
 
 
 def _limited(limited: Runs) -> str:

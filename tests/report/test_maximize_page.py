@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.browser import chromium, visit
-from tests.results.example import HOSTILE, hostile_result, soft_result, token_result
+from tests.browser import visit
+from tests.report.pages import can_be_read, fits_offline, shows_hostile_tokens, written
+from tests.results.example import hostile_result, soft_result, token_result
 
 from actmax.report.budget import best_so_far, reached_after
 from actmax.report.maximize import page, summary
@@ -27,19 +28,8 @@ MADE: dict[str, Callable[[], MaximizeResult]] = {
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("pages")
-    places = {name: folder / f"{name}.html" for name in MADE}
-    for name, place in places.items():
-        place.write_text(page(MADE[name]()), encoding="utf-8")
-    (folder / "cell.html").write_text("<!DOCTYPE html>" + summary(hostile_result()), encoding="utf-8")
-    return places | {"cell": folder / "cell.html"}
+    return written(tmp_path_factory.mktemp("pages"), MADE, page, summary(hostile_result()))
 
 
 @pytest.mark.browser
@@ -49,29 +39,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_opens_offline_and_fits(
     browser: Any, pages: dict[str, Path], name: str, width: int, scheme: Any
 ) -> None:
-    with visit(browser, pages[name], width=width, scheme=scheme) as seen:
-        for details in seen.page.query_selector_all("details"):
-            details.evaluate("element => element.open = true")
-        assert seen.complaints == []
-        assert [url for url in seen.requests if not url.startswith(("file://", "data:"))] == []
-        assert len([url for url in seen.requests if url.startswith("file://")]) == 1
-        assert seen.overflow() == 0
+    fits_offline(browser, pages[name], width=width, scheme=scheme)
 
 
 @pytest.mark.browser
 def test_hostile_tokens_are_shown_as_they_are(browser: Any, pages: dict[str, Path]) -> None:
     with visit(browser, pages["hostile"]) as seen:
-        assert (
-            seen.page.query_selector_all("script, main img, iframe, object, [onmouseover], [onerror]") == []
-        )
-        text = seen.page.inner_text("body")
-        assert HOSTILE[0] in text
-        assert "⟨U+001B⟩[31mred" in text
-        assert "⟨U+202E⟩" in text
-        assert "⟨U+0000⟩" in text
-        assert "⟨U+D83D⟩" in text
-        assert "{{ 7 * 7 }}" in text
-        assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
+        shows_hostile_tokens(seen, "⟨U+0000⟩", "⟨U+D83D⟩")
 
 
 @pytest.mark.browser
@@ -82,33 +56,7 @@ def test_text_and_figures_can_be_read_in_both_schemes(
     """Contrast (WCAG) of all text against the background is at least 4.5; text in figures is drawn in CSS."""
     for scheme in ("light", "dark"):
         with visit(browser, pages[name], scheme=scheme) as seen:
-            worst = seen.page.evaluate(CONTRAST)
-            assert worst["n"] > 100
-            assert worst["ratio"] >= 4.5, (scheme, worst)
-
-
-CONTRAST = """() => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const back = getComputedStyle(document.documentElement).backgroundColor;
-  const luminance = (front) => {
-    canvas.fillStyle = back; canvas.fillRect(0, 0, 1, 1);
-    canvas.fillStyle = front; canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).map(v => v / 255)
-      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const ground = luminance(back);
-  let worst = {ratio: 99, n: 0};
-  for (const element of document.querySelectorAll('main p, main td, main th, main dd, main dt, main li, '
-      + 'figcaption, h1, h2, h3, svg text')) {
-    const style = getComputedStyle(element);
-    const front = luminance(element.tagName === 'text' ? style.fill : style.color);
-    const ratio = (Math.max(front, ground) + 0.05) / (Math.min(front, ground) + 0.05);
-    if (ratio < worst.ratio) worst = {...worst, ratio, text: element.textContent.slice(0, 40)};
-    worst.n += 1;
-  }
-  return worst;
-}"""
+            can_be_read(seen)
 
 
 def test_every_section_is_there() -> None:

@@ -63,7 +63,7 @@ class Moves:
             row = [*row[:cut], *other[cut:]]
         elif kind == "shift":
             out, into = _below(self.length, rng), _below(self.length, rng)
-            token = row[out] if _uniform(rng) < 0.5 else _proposed(tokens[into], rng)
+            token = row[out] if _uniform(rng) < 0.5 else proposed(tokens[into], rng)
             del row[out]
             row.insert(into, token)
         elif kind == "copy":
@@ -75,7 +75,7 @@ class Moves:
             while n < self.length and _uniform(rng) > 1 / self.radius:
                 n += 1
             for place in _drawn([math.exp(self.slant * at) for at in range(self.length)], n, rng):
-                row[place] = _proposed(tokens[place], rng)
+                row[place] = proposed(tokens[place], rng)
         return tuple(row)
 
 
@@ -107,7 +107,7 @@ def _drawn(weights: Sequence[float], n: int, rng: torch.Generator) -> list[int]:
     return drawn
 
 
-def _proposed(tokens: Int[Tensor, " k"], rng: torch.Generator) -> int:
-    """Rank r with a probability of about 1/r."""
+def proposed(tokens: Int[Tensor, " k"], rng: torch.Generator) -> int:
+    """One of the proposals: rank r with a probability of about 1/r."""
     rank = int(math.exp(_uniform(rng) * math.log(len(tokens) + 1))) - 1
     return int(tokens[min(rank, len(tokens) - 1)])
