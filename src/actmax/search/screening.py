@@ -4,7 +4,9 @@
    prefix. That costs forward tokens of a shallow model and scores nothing. Its residual vector, of length 1,
    every dimension standardised (a few are a hundred times as large as the rest), then of length 1 again,
    describes the token.
-2. Score tokens drawn at random (and the problem's starts' last tokens).
+2. Score half of what may be scored: the tokens with the shortest residual vectors, others at random, and the
+   problem's starts' last tokens. Alone after BOS most tokens have a long vector, a few dimensions of which
+   drown the others; the strongest inputs are mostly among the short ones, ordinary words.
 3. Fit the scores by ridge regression on products of two features: the kernel is
    ``w·x·y + (1 - w)·(x·y)²``, as a gated neuron is a product of two readings of the residual.
 4. Score the unscored tokens that are predicted best. Repeat from 3 until ``share`` of the vocabulary is
@@ -28,7 +30,10 @@ from actmax.shapes import Scores
 
 _SMALL = 4096
 """A vocabulary that is scored whole."""
-_ROUNDS = 6
+_ROUNDS = 5
+"""After the first, equal parts of the rest."""
+_FIRST, _SHORT = 0.5, 0.7
+"""Share of the first round, and of the tokens with short vectors in it."""
 _DEPTH = 0.6
 _LINEAR, _RIDGE = 0.3, 0.02
 _FARTHEST = 6.0
@@ -48,10 +53,12 @@ def screen(scorer: TextScorer, problem: TextProblem, rng: torch.Generator, share
     most = max(1, int(share * len(problem.allowed.ids)))
     if scorer.left is not None:
         most = min(most, scorer.left)
-    size = -(-most // _ROUNDS)
-    described = describe(scorer, problem, ids)
+    first = max(1, int(_FIRST * most))
+    size = -(-(most - first) // _ROUNDS)
+    described, norms = describe(scorer, problem, ids)
     chosen = torch.zeros(len(ids), dtype=torch.bool)
-    at = torch.randperm(len(ids), generator=rng)[:size]
+    short = norms.argsort()[: int(_SHORT * first)]
+    at = torch.cat([short, torch.randperm(len(ids), generator=rng)[: first - len(short)]])
     known = torch.tensor(sorted({row[-1] for row in problem.starts}), dtype=torch.long)
     at = torch.unique(torch.cat([torch.isin(ids, known).nonzero().flatten(), at]))[:most]
     scored_at, scores = at[:0], torch.zeros(0, dtype=torch.float64)
@@ -95,8 +102,8 @@ def promising(
 @torch.no_grad()
 def describe(
     scorer: TextScorer, problem: TextProblem, ids: Int[Tensor, " vocab"]
-) -> Float[Tensor, "vocab feature"]:
-    """Unit vectors: the standardised residual of every token after the first blocks, or its embedding."""
+) -> tuple[Float[Tensor, "vocab feature"], Float[Tensor, " vocab"]]:
+    """Every token after the first blocks, or its embedding: standardised to a unit vector, and its norm."""
     site = residual_at(problem.model, problem.goal.unit.site)
     layer = None if site is None or site.layer is None else max(0, int(_DEPTH * site.layer))
     if layer is None or site is None or site.layer == 0:
@@ -109,7 +116,7 @@ def describe(
     rows = (rows - rows[usual].mean(dim=0)) / rows[usual].std(dim=0).clamp_min(1e-9)
     rows = rows.clamp(-_FARTHEST, _FARTHEST)
     unit: Tensor = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-9)
-    return unit
+    return unit, norm[:, 0]
 
 
 def _kernel(inner: Float[Tensor, "one other"]) -> Float[Tensor, "one other"]:
