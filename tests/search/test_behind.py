@@ -43,10 +43,16 @@ def test_none_where_the_unit_reads_nothing_behind_the_first_block(unit: str) -> 
     assert behind_first_block(problem, Meter(), torch.Generator(), 40) is None
 
 
-def test_none_where_the_budget_of_tokens_does_not_reach() -> None:
+def test_a_small_budget_is_not_spent_on_it() -> None:
     meter = Meter(Budget(forward_tokens=20))
-    assert behind_first_block(tiny_problem(), meter, torch.Generator(), 40) is None
-    assert meter.cost.forward_tokens == 0
+    few = behind_first_block(tiny_problem(), meter, torch.Generator(), 40)
+    assert few is not None
+    assert len(few.ids) == 4
+    assert meter.cost.forward_tokens == 5
+    assert behind_first_block(tiny_problem(), Meter(Budget(forward_tokens=7)), torch.Generator(), 40) is None
+    few = behind_first_block(tiny_problem(), Meter(Budget(sequences=3)), torch.Generator(), 40)
+    assert few is not None
+    assert len(few.ids) == 18
 
 
 @pytest.mark.parametrize("fluency", [None, 2.0])

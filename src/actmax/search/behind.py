@@ -15,10 +15,12 @@ from torch import Tensor
 from actmax.models.read import read, read_prefix
 from actmax.models.residual import residual_at
 from actmax.models.sites import Site
-from actmax.search.meter import BudgetSpent, Meter
+from actmax.search.meter import Meter
 from actmax.search.text_method import TextProblem
 
 _CHUNK = 2048
+_EACH = 6
+"""Tokens for each sequence that may be scored: a few per cent of a search's work."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +37,21 @@ class Behind:
 def behind_first_block(problem: TextProblem, meter: Meter, rng: torch.Generator, most: int) -> Behind | None:
     """At most ``most`` allowed tokens, drawn uniformly, after the first block.
 
-    None where the unit reads nothing behind the first block, or where the budget of forward tokens does not
-    reach.
+    Fewer where the budget is small: a few for each sequence that may be scored, and at most a quarter of the
+    forward tokens. None where there are none, or where the unit reads nothing behind the first block.
     """
     residual = residual_at(problem.model, problem.goal.unit.site)
+    if meter.left is not None:
+        most = min(most, _EACH * meter.left)
+    if meter.budget.forward_tokens is not None:
+        left = meter.budget.forward_tokens - meter.cost.forward_tokens
+        most = min(most, left // 4 - len(problem.frame.before))
     if most < 1 or residual is None or not residual.layer:
         return None
     allowed = problem.allowed.ids
     ids = allowed[torch.randperm(len(allowed), generator=rng)[:most]].sort().values
     site = Site("blocks.0.hook_resid_post", 0)
-    try:
-        return Behind(site, ids, after_block(problem, meter, ids, site))
-    except BudgetSpent:
-        return None
+    return Behind(site, ids, after_block(problem, meter, ids, site))
 
 
 @torch.no_grad()

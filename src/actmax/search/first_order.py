@@ -52,8 +52,8 @@ def promising(
         gain = (slope.flatten(0, 1) @ vectors.T.to(slope)).float().unflatten(0, slope.shape[:2])
         if target is not None:
             gain += target if tokens is None else target[..., tokens]
-        gain.masked_fill_(forbidden if tokens is None else forbidden[tokens], -torch.inf)
-        top = gain.topk(min(k, int(gain[0, 0].isfinite().sum())), dim=2)
+        barred = forbidden if tokens is None else forbidden[tokens]
+        top = gain.masked_fill_(barred, -torch.inf).topk(min(k, int((~barred).sum())), dim=2)
         here = (slope * there).sum(dim=2, keepdim=True).float()
         if target is not None:
             here += target.gather(2, ids.to(device)[..., None])
