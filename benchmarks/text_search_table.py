@@ -118,6 +118,8 @@ def _limited(limited: Runs) -> str:
             f"| `{method}` | {_of(ratios)} | {worst:.2f} | {len(ratios)}/{len(units)} units "
             f"| {_of(_spreads(units))} | {_of([line['cpu'] for line in every], 0)} | {_runs(units)} |"
         )
+    if "hybrid" in limited:
+        rows.append(f"\n`hybrid`: {_by_kind(limited['hybrid'])}.")
     return "\n".join(rows)
 
 
@@ -126,19 +128,8 @@ def _compared(free: Runs) -> str:
     if "hybrid" not in free:
         return ""
     hybrid = free["hybrid"]
-    units = [unit for unit in hybrid if all(unit in free[method] for method in _REST if method in free)]
-    wins = 0
-    for unit in units:
-        others = [
-            _mid(runs[unit], "ratio") or 0.0
-            for method, runs in free.items()
-            if method != "hybrid" and unit in runs
-        ]
-        wins += bool(others) and (_mid(hybrid[unit], "ratio") or 0.0) >= max(others)
-    said = [
-        f"- `hybrid` is at least as good as the best of the others on {wins} of {len(units)} units that all "
-        f"of {', '.join(f'`{m}`' for m in _REST if m in free)} were run on."
-    ]
+    wins, of = _best_on(free)
+    said = [f"- `hybrid` is the best on {wins['hybrid']} of {of} units, {_by_kind(hybrid)}."]
     pairs = _pairs(hybrid, free.get("gcg", {}))
     if pairs:
         times = _of([a["cpu"] / b["cpu"] for a, b in pairs])
@@ -155,6 +146,14 @@ def _compared(free: Runs) -> str:
             f"of {len(fifths)} pairs), and at least all of it in {reached}."
         )
     return "\n".join(said)
+
+
+def _by_kind(units: dict[str, list[Line]]) -> str:
+    """The medians of neurons and of residual dimensions."""
+    neurons = {unit: runs for unit, runs in units.items() if "mlp" in unit}
+    others = {unit: runs for unit, runs in units.items() if unit not in neurons}
+    medians = [_of(_mids(some, "ratio")) for some in (neurons, others)]
+    return "median ratio {} on neurons and {} on residual dimensions".format(*medians)
 
 
 def _pairs(one: dict[str, list[Line]], other: dict[str, list[Line]]) -> list[tuple[Line, Line]]:
