@@ -146,16 +146,13 @@ def cells(
 ) -> Iterator[tuple[str, str, int, float | None]]:
     """Unit, method, seed, limit: stage by stage over all units, what the claims are about first."""
     first: list[tuple[str, float | None]] = [("hybrid", None), ("gcg", None)]
-    second: list[tuple[str, float | None]] = [
-        ("epo", None),
-        ("beam", None),
-        ("hybrid", LIMIT),
-        ("beam", LIMIT),
-    ]
+    second: list[tuple[str, float | None]] = [("epo", None), ("beam", None)]
+    limited: list[tuple[str, float | None]] = [("hybrid", LIMIT), ("beam", LIMIT)]
     known = {method for method, _ in [*first, *second]}
     rest: list[tuple[str, float | None]] = [(method, None) for method in methods if method not in known]
-    order = [(first, 0), (second, 0), *((first, seed) for seed in range(1, seeds)), (rest, 0)]
-    order += [(stage, seed) for seed in range(1, seeds) for stage in (second, rest)]
+    order = [(first, 0), (second, 0), (limited, 0)]
+    order += [(stage, seed) for stage in (first, second) for seed in range(1, seeds)]
+    order += [(stage, seed) for stage in (rest, limited) for seed in range(seeds)]
     for stage, seed in order:
         for name in names:
             for method, limit in stage:
