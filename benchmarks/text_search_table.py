@@ -23,10 +23,10 @@ def table(lines: Sequence[Line], limit: float) -> str:
         "Made by `python benchmarks/text_search.py --save docs/search_table.md`: 12 tokens after BOS, read "
         "at the last one, 1,536 sequences scored, on the default model. What has been run stands at the end.",
         "Per unit the median over the seeds that have been run; ratios to the largest activation in the "
-        "corpus. *Spread*: largest less smallest ratio over the seeds of a unit, median over units with at "
-        "least two. *Best on*: the units on which it has the highest ratio, of those that "
-        f"{', '.join(f'`{one}`' for one in _REST)} were all run on. *CPU*: seconds of one core, the median "
-        "of all runs, the winners' rescoring included. "
+        "corpus. *Spread*: largest less smallest ratio over the seeds of a unit, and as a share of the "
+        "unit's median, medians over units with at least two seeds. *Best on*: the units on which it has the "
+        f"highest ratio, of those that {', '.join(f'`{one}`' for one in _REST)} were all run on. *CPU*: "
+        "seconds of one core, the median of all runs, the winners' rescoring included. "
         f"*At most {limit:g} nats*: the best such sequence on the run's frontier, and on how many units "
         "there was one.",
         _main(free, limit),
@@ -61,9 +61,13 @@ def _of(values: Sequence[float], digits: int = 2) -> str:
     return f"{statistics.median(values):.{digits}f}" if values else "-"
 
 
-def _spreads(units: dict[str, list[Line]]) -> list[float]:
+def _spread(units: dict[str, list[Line]]) -> str:
+    """Over the seeds of a unit, and as a share of its median ratio."""
     found = [[line["ratio"] for line in some if line["ratio"] is not None] for some in units.values()]
-    return [max(ratios) - min(ratios) for ratios in found if len(ratios) > 1]
+    wide = [(max(ratios) - min(ratios), statistics.median(ratios)) for ratios in found if len(ratios) > 1]
+    if not wide:
+        return "-"
+    return f"{_of([one for one, _ in wide])} ({_of([100 * one / abs(mid) for one, mid in wide], 0)} %)"
 
 
 def _runs(units: dict[str, list[Line]]) -> str:
@@ -82,7 +86,7 @@ def _main(free: Runs, limit: float) -> str:
         rows.append(
             (
                 -statistics.median(ratios or [0.0]),
-                f"| `{method}` | {_of(ratios)} | {worst:.2f} | {wins} | {_of(_spreads(units))} "
+                f"| `{method}` | {_of(ratios)} | {worst:.2f} | {wins} | {_spread(units)} "
                 f"| {_of(fluent)}{least} ({len(fluent)}/{len(units)}) | {_of(cpu, 0)} | {_runs(units)} |",
             )
         )
@@ -116,7 +120,7 @@ def _limited(limited: Runs) -> str:
         worst = min((line["ratio"] or 0.0) for line in every)
         rows.append(
             f"| `{method}` | {_of(ratios)} | {worst:.2f} | {len(ratios)}/{len(units)} units "
-            f"| {_of(_spreads(units))} | {_of([line['cpu'] for line in every], 0)} | {_runs(units)} |"
+            f"| {_spread(units)} | {_of([line['cpu'] for line in every], 0)} | {_runs(units)} |"
         )
     if "hybrid" in limited:
         rows.append(f"\n`hybrid`: {_by_kind(limited['hybrid'])}.")

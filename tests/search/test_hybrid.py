@@ -12,13 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.search.planted import planted_problem, tiny_problem
 
+from actmax.search import screening
 from actmax.search.answers import Scored
 from actmax.search.goal import Goal
 from actmax.search.meter import Budget
+from actmax.search.methods.exhaustive import Exhaustive
 from actmax.search.methods.hybrid import Hybrid
 from actmax.search.moves import FREE, PROBABLE, Moves, merged
 from actmax.search.population import Memory, distance
-from actmax.search.screening import promising
+from actmax.search.screening import Described, promising
 from actmax.search.seeds import newcomers, seeds, written
 from actmax.search.text_method import TextProblem
 from actmax.search.text_run import run_text
@@ -195,16 +197,46 @@ def test_merit_pays_for_what_is_above_the_limit() -> None:
 
 @pytest.mark.parametrize("gated", [False, True])
 def test_screening_finds_the_best_of_a_score(gated: bool) -> None:
-    """A reading of the description, or a product of two: what a gated neuron is."""
+    """A reading of the description, or a product of two: what a gated neuron is.
+
+    The slopes are those of the product, so its space is two directions of 64.
+    """
     generator = rng()
-    described = torch.nn.functional.normalize(torch.randn(5000, 8, generator=generator), dim=1)
-    readings = (described @ torch.randn(8, 2, generator=generator)).double()
-    scores = readings.prod(dim=1) if gated else readings[:, 0]
-    at = torch.randperm(5000, generator=generator)[:100]
+    vectors = torch.nn.functional.normalize(torch.randn(5000, 64, generator=generator), dim=1)
+    directions = torch.randn(64, 2, generator=generator)
+    readings = vectors @ directions
+    scores = (readings.prod(dim=1) if gated else readings[:, 0]).double()
+    at = torch.randperm(5000, generator=generator)[:200]
+    by_vector = readings.flip(1) @ directions.T if gated else directions[:, 0].expand(5000, -1)
+    slopes = torch.nn.functional.normalize(by_vector[at[:20]], dim=1)
     chosen = torch.zeros(5000, dtype=torch.bool)
     chosen[at] = True
-    best = promising(described, at, scores[at], chosen, 100)
+    described = Described(None, vectors, torch.ones(5000))
+    best = promising(described, slopes, at, scores[at], chosen, 25)
     rest = torch.where(chosen, -torch.inf, scores)
     assert int(rest.argmax()) in best.tolist()
     assert not bool(chosen[best].any())
-    assert len(best) == 100
+    assert len(best) == 25
+    if gated:  # without the space 200 rows do not show a product in 64 dimensions
+        assert int(rest.argmax()) not in promising(described, None, at, scores[at], chosen, 25).tolist()
+
+
+def test_screening_keeps_to_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a vocabulary that counts as large; slopes are part of it. The exhaustive optimum bounds it."""
+    monkeypatch.setattr(screening, "_SMALL", 10)
+    problem = tiny_problem(length=1)
+    outcome = run_text(Hybrid(share=0.5), problem, Budget(10**6), seed=0, restarts=1)
+    most = int(0.5 * len(problem.allowed.ids))
+    assert most // 2 < outcome.cost.sequences_scored <= most
+    everything = run_text(Exhaustive(), problem, Budget(10**6))
+    assert outcome.best is not None
+    assert everything.best is not None
+    assert outcome.best.activation <= everything.best.activation + 1e-5
+    assert outcome.best.activation > 0.8 * everything.best.activation
+
+
+def test_screening_where_nothing_may_be_read_goes_by_norm() -> None:
+    described = Described(None, torch.eye(4), torch.tensor([3.0, 1.0, 2.0, 0.5]))
+    none = torch.full((1,), -torch.inf, dtype=torch.float64)
+    chosen = torch.tensor([False, False, False, True])
+    assert promising(described, None, torch.tensor([3]), none, chosen, 2).tolist() == [1, 2]

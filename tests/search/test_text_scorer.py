@@ -180,6 +180,21 @@ def test_gradient_is_the_finite_difference(positions: str, minimize: bool) -> No
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
+def test_gradient_behind_a_block_is_transformers() -> None:
+    problem = tiny_problem()
+    rows, _, _ = rows_of(problem, 3)
+    site = resolve(problem.model, "blocks.0.hook_resid_post:0").site
+    slope = TextScorer(problem).gradient(rows, behind=site)
+    assert slope.behind is not None
+    whole = torch.cat([torch.tensor(problem.frame.before).expand(len(rows), -1), rows], dim=1)
+    states = problem.model.net(
+        inputs_embeds=problem.model.embedding[whole].requires_grad_(), output_hidden_states=True
+    ).hidden_states
+    (expected,) = torch.autograd.grad(states[2][:, -1, 3].sum(), states[1])
+    close(slope.behind, expected[:, len(problem.frame.before) :])
+    close(slope.embeds, TextScorer(problem).gradient(rows).embeds)
+
+
 def test_gradient_with_fluency_is_the_finite_difference() -> None:
     """In the embeddings: of the activation less the price of the cross-entropy of the same targets."""
     model = tiny_model("gpt2")

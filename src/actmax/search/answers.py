@@ -31,6 +31,8 @@ class Slope:
     scored: Scored
     embeds: Embeds
     """``∂score/∂embeds`` of the searched tokens; times the embedding matrix it is the one-hot gradient."""
+    behind: Embeds | None = None
+    """The same for the residual stream that was asked for, at the searched tokens."""
 
 
 @dataclass(frozen=True)

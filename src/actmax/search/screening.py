@@ -1,24 +1,27 @@
 """One token: the best of the vocabulary from a few per cent of it, with a learned shallow score.
 
-1. Every allowed token is run through the first blocks alone (``depth`` of the unit's own), after BOS and
-   prefix. That costs forward tokens of a shallow model and scores nothing. Its residual vector, of length 1,
-   every dimension standardised (a few are a hundred times as large as the rest), then of length 1 again,
+1. Every allowed token is run through the first two blocks alone (fewer for a unit in these), after BOS and
+   prefix. That costs forward tokens of a shallow model and scores nothing. The residual vector, of length 1,
    describes the token.
-2. Score half of what may be scored: the tokens with the shortest residual vectors, others at random, and the
-   problem's starts' last tokens. Alone after BOS most tokens have a long vector, a few dimensions of which
-   drown the others; the strongest inputs are mostly among the short ones, ordinary words.
-3. Fit the scores by ridge regression on products of two features: the kernel is
-   ``w·x·y + (1 - w)·(x·y)²``, as a gated neuron is a product of two readings of the residual.
-4. Score the unscored tokens that are predicted best. Repeat from 3 until ``share`` of the vocabulary is
-   scored.
+2. Score a part of what may be scored: the tokens with the shortest residual vectors, others at random, and
+   the problem's starts' last tokens. Alone after BOS most tokens become sinks in the next block; the
+   strongest inputs are mostly among the others, ordinary words with short vectors.
+3. Take the slopes of the score by the residual vector at some of the best tokens so far and at others. Most
+   of what changes the score lies in the space that the slopes span (an active subspace: Constantine, Dow &
+   Wang 2014, arXiv:1304.2070): its first directions, and products of two of them, are the features that
+   count. The vector's own dimensions are the others, with less weight.
+4. Fit the scores by ridge regression and score the unscored tokens that are predicted best. Repeat from 3
+   until ``share`` of the vocabulary is scored; a token whose slope is taken is counted again.
 
 Where the whole vocabulary is affordable (that of a toy model), it is scored whole.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from actmax.models.residual import residual_at
@@ -30,15 +33,35 @@ from actmax.shapes import Scores
 
 _SMALL = 4096
 """A vocabulary that is scored whole."""
-_ROUNDS = 5
+_LAYER = 1
+"""The block behind which tokens are described."""
+_ROUNDS = 10
 """After the first, equal parts of the rest."""
-_FIRST, _SHORT = 0.5, 0.7
+_FIRST, _SHORT = 0.2, 0.7
 """Share of the first round, and of the tokens with short vectors in it."""
-_DEPTH = 0.6
-_LINEAR, _RIDGE = 0.3, 0.02
-_FARTHEST = 6.0
+_STEEP, _OTHERS = 48, 24
+"""Slopes of a round: at the best tokens, and at others."""
+_REMEMBERED = 3
+"""Rounds whose slopes span the space."""
+_DIRECTIONS = 16
+_RIDGE = 0.01
+"""Of the number of rows."""
+_PLAIN = 0.3
+"""Weight of the vector's own dimensions."""
+_FARTHEST = 8.0
 """Standard deviations at which a feature is cut."""
-_CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Described:
+    """Every token behind the first blocks."""
+
+    site: Site | None
+    """None describes tokens by their embeddings."""
+    vectors: Float[Tensor, "vocab d_model"]
+    """Of length 1."""
+    norms: Float[Tensor, " vocab"]
+    """Before that."""
 
 
 def screen(scorer: TextScorer, problem: TextProblem, rng: torch.Generator, share: float) -> Steps:
@@ -55,72 +78,122 @@ def screen(scorer: TextScorer, problem: TextProblem, rng: torch.Generator, share
         most = min(most, scorer.left)
     first = max(1, int(_FIRST * most))
     size = -(-(most - first) // _ROUNDS)
-    described, norms = describe(scorer, problem, ids)
+    described = describe(scorer, problem, ids)
     chosen = torch.zeros(len(ids), dtype=torch.bool)
-    short = norms.argsort()[: int(_SHORT * first)]
+    short = described.norms.argsort()[: int(_SHORT * first)]
     at = torch.cat([short, torch.randperm(len(ids), generator=rng)[: first - len(short)]])
     known = torch.tensor(sorted({row[-1] for row in problem.starts}), dtype=torch.long)
     at = torch.unique(torch.cat([torch.isin(ids, known).nonzero().flatten(), at]))[:most]
     scored_at, scores = at[:0], torch.zeros(0, dtype=torch.float64)
-    index = 0
+    slopes: list[Float[Tensor, "some d_model"]] = []
+    left, index = most, 0
     while len(at):
-        scored_at, scores = (
-            torch.cat([scored_at, at]),
-            torch.cat([scores, scorer.ids(ids[at][:, None]).scores]),
-        )
+        new = scorer.ids(ids[at][:, None]).scores
+        scored_at, scores = torch.cat([scored_at, at]), torch.cat([scores, new])
         chosen[at] = True
+        left -= len(at)
         yield _step(index, ids[scored_at], scores)
         index += 1
-        left = min(size, most - len(scored_at))
-        at = promising(described, scored_at, scores, chosen, left)
+        steep = looked_at(scored_at, scores, rng, left // 2)
+        if len(steep):
+            slopes = [*slopes, _slopes(scorer, described, ids[steep])][-_REMEMBERED:]
+            left -= len(steep)
+        at = promising(
+            described, torch.cat(slopes) if slopes else None, scored_at, scores, chosen, min(size, left)
+        )
     return f"{len(scored_at)} of {len(ids)} tokens were scored, the others are predicted to be worse"
 
 
+def looked_at(
+    scored_at: Int[Tensor, " scored"], scores: Scores, rng: torch.Generator, most: int
+) -> Int[Tensor, " some"]:
+    """The tokens at which slopes are taken, at most ``most``: the best ones, and others that may be read."""
+    finite = scored_at[scores.isfinite()]
+    best = finite[scores[scores.isfinite()].topk(min(_STEEP, len(finite))).indices]
+    others = finite[torch.randperm(len(finite), generator=rng)[:_OTHERS]]
+    both: Int[Tensor, " some"] = torch.cat([best, others[~torch.isin(others, best)]])[: max(0, most)]
+    return both
+
+
 def promising(
-    described: Float[Tensor, "vocab feature"],
+    described: Described,
+    slopes: Float[Tensor, "sloped d_model"] | None,
     scored_at: Int[Tensor, " scored"],
     scores: Scores,
-    chosen: Tensor,
+    chosen: Bool[Tensor, " vocab"],
     n: int,
 ) -> Int[Tensor, " n"]:
-    """The ``n`` tokens that are not chosen with the highest predicted score."""
+    """The ``n`` tokens that are not chosen with the highest predicted score.
+
+    Args:
+        described: every token.
+        slopes: of the score by their vectors, at some tokens; None where there are none.
+        scored_at: the tokens that were scored.
+        scores: what they gave; minus infinity where nothing may be read.
+        chosen: which tokens are not wanted any more.
+        n: tokens wanted; fewer where there are not so many.
+    """
+    n = min(n, int((~chosen).sum()))
     if n <= 0:
         return scored_at[:0]
     finite = scores.isfinite()
-    if not bool(finite.any()):
-        return (~chosen).nonzero().flatten()[:n]
-    target = torch.where(finite, scores, scores[finite].min()).float()
-    target = (target - target.mean()) / target.std().clamp_min(1e-9)
-    rows = described[scored_at]
-    weights = torch.linalg.solve(_kernel(rows @ rows.T) + _RIDGE * torch.eye(len(rows)), target)
-    predicted = torch.cat([_kernel(some @ rows.T) @ weights for some in described.split(_CHUNK)])
-    predicted[chosen] = -torch.inf
-    best: Tensor = predicted.topk(min(n, int((~chosen).sum()))).indices
+    if int(finite.sum()) < 2:
+        predicted = -described.norms
+    else:
+        at, target = scored_at[finite], scores[finite].float()
+        target = (target - target.mean()) / target.std().clamp_min(1e-9)
+        features = _features(described.vectors, slopes, at)
+        rows = features[at]
+        ridge = _RIDGE * len(at) * torch.eye(rows.shape[1])
+        predicted = features @ torch.linalg.solve(rows.T @ rows + ridge, rows.T @ target)
+    best: Tensor = predicted.masked_fill(chosen, -torch.inf).topk(n).indices
     return best
 
 
 @torch.no_grad()
-def describe(
-    scorer: TextScorer, problem: TextProblem, ids: Int[Tensor, " vocab"]
-) -> tuple[Float[Tensor, "vocab feature"], Float[Tensor, " vocab"]]:
-    """Every token after the first blocks, or its embedding: standardised to a unit vector, and its norm."""
-    site = residual_at(problem.model, problem.goal.unit.site)
-    layer = None if site is None or site.layer is None else max(0, int(_DEPTH * site.layer))
-    if layer is None or site is None or site.layer == 0:
-        rows = problem.model.embedding[ids].float().cpu()
+def describe(scorer: TextScorer, problem: TextProblem, ids: Int[Tensor, " vocab"]) -> Described:
+    """Every token behind the first blocks, or its embedding where the unit reads nothing behind a block."""
+    residual = residual_at(problem.model, problem.goal.unit.site)
+    if residual is None or not residual.layer:
+        site, rows = None, problem.model.embedding[ids.to(problem.model.device)].float().cpu()
     else:
-        rows = after_block(problem, scorer.meter, ids, Site(f"blocks.{layer}.hook_resid_post", layer))
+        layer = min(_LAYER, residual.layer - 1)
+        site = Site(f"blocks.{layer}.hook_resid_post", layer)
+        rows = after_block(problem, scorer.meter, ids, site)
     norm = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    usual = norm[:, 0] <= 5 * norm.median()
-    rows = rows / norm.clamp_min(1e-9)
-    rows = (rows - rows[usual].mean(dim=0)) / rows[usual].std(dim=0).clamp_min(1e-9)
-    rows = rows.clamp(-_FARTHEST, _FARTHEST)
-    unit: Tensor = rows / torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-9)
-    return unit, norm[:, 0]
+    return Described(site, rows / norm.clamp_min(1e-9), norm[:, 0])
 
 
-def _kernel(inner: Float[Tensor, "one other"]) -> Float[Tensor, "one other"]:
-    return _LINEAR * inner + (1 - _LINEAR) * inner.square()
+def _slopes(
+    scorer: TextScorer, described: Described, ids: Int[Tensor, " some"]
+) -> Float[Tensor, "some d_model"]:
+    """Directions of the slopes, of length 1."""
+    slope = scorer.gradient(ids[:, None], behind=described.site)
+    found = slope.embeds if slope.behind is None else slope.behind
+    return torch.nn.functional.normalize(found[:, 0].nan_to_num(0.0, 0.0, 0.0), dim=1)
+
+
+def _features(
+    vectors: Float[Tensor, "vocab d_model"], slopes: Float[Tensor, "some d_model"] | None, at: Tensor
+) -> Float[Tensor, "vocab feature"]:
+    """Coordinates in the space of the slopes, products of two of them, and the vectors' own dimensions."""
+    plain = _standard(vectors, at)
+    parts = [_PLAIN * plain]
+    if slopes is not None:
+        directions = torch.linalg.svd(slopes, full_matrices=False).Vh[:_DIRECTIONS]
+        along = _standard(vectors @ directions.T, at)
+        one, other = torch.triu_indices(along.shape[1], along.shape[1])
+        parts += [along, along[:, one] * along[:, other]]
+    features = torch.cat(parts, dim=1)
+    return features - features[at].mean(dim=0)
+
+
+def _standard(
+    values: Float[Tensor, "vocab feature"], at: Int[Tensor, " some"]
+) -> Float[Tensor, "vocab feature"]:
+    """Standardised by the rows ``at``."""
+    some = values[at]
+    return ((values - some.mean(dim=0)) / some.std(dim=0).clamp_min(1e-9)).clamp(-_FARTHEST, _FARTHEST)
 
 
 def _step(index: int, ids: Int[Tensor, " scored"], scores: Scores) -> TextStep:

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
+from actmax.models.sites import Site
 from actmax.search.answers import NextTokens, Proposals, Scored, Slope
 from actmax.search.archive import Archive
 from actmax.search.behind import Behind
@@ -110,15 +111,16 @@ class TextScorer:
             raise BudgetSpent
         return scored
 
-    def gradient(self, ids: Ids, *, fluency: Scores | None = None) -> Slope:
+    def gradient(self, ids: Ids, *, fluency: Scores | None = None, behind: Site | None = None) -> Slope:
         """Score rows of tokens and differentiate each score by its own tokens' embeddings.
 
         Args:
             ids: ``[batch, token]``.
             fluency: activation that one nat per token costs, row by row, in place of the goal's.
+            behind: a residual stream that the unit reads from: differentiate by it too.
         """
-        scored, leaf_slope, _ = self._slopes("gradient", ids, fluency)
-        return Slope(scored, leaf_slope)
+        scored, answer = self._slopes("gradient", ids, fluency, site=behind)
+        return Slope(scored, answer["slope"], answer.get("behind"))
 
     def soft_gradient(self, embeds: Embeds) -> Slope:
         """The same for vectors in the place of the searched tokens' embeddings ``[batch, token, d_model]``.
@@ -156,8 +158,8 @@ class TextScorer:
             behind: tokens after a block. The ``k`` of them that promise most there are proposed too, in turn
                 with the others, so that there are ``2 k`` (fewer where there are not so many).
         """
-        scored, tokens, gains = self._slopes("proposals", ids, fluency, k, behind)
-        return Proposals(scored, tokens, gains)
+        scored, answer = self._slopes("proposals", ids, fluency, k, behind)
+        return Proposals(scored, answer["tokens"], answer["gains"])
 
     def next_tokens(self, ids: Ids, k: int) -> NextTokens:
         """The model's own next-token probabilities after rows ``[batch, token]`` (which may have no tokens).
@@ -218,10 +220,12 @@ class TextScorer:
         fluency: Scores | None,
         k: int | None = None,
         behind: Behind | None = None,
-    ) -> tuple[Scored, Tensor, Tensor]:
+        site: Site | None = None,
+    ) -> tuple[Scored, dict[str, Tensor]]:
         self._check(ids)
         deep = fluency is not None or self.goal.wants_nats
-        question = question_of(kind, ids, fluency, k, None if behind is None else behind.ids)
+        where = behind.ids if behind is not None else None if site is None else site.name
+        question = question_of(kind, ids, fluency, k, where)
         if (known := self._known(question, deep)) is not None:
             answer, cut = known
         else:
@@ -229,7 +233,7 @@ class TextScorer:
             size = self._engine.chunk(ids.shape[1] + self._engine.n_after, deep) // 2
             size = max(1, size if k is None else min(size, _PROPOSED))
             parts = [
-                self._slope(ids[at], deep, None if fluency is None else fluency[at], k, behind)
+                self._slope(ids[at], deep, None if fluency is None else fluency[at], k, behind, site)
                 for at in torch.arange(rows).split(size)
             ]
             self.meter.spend(scored=rows)
@@ -240,14 +244,20 @@ class TextScorer:
         self._keep(ids, scored)
         if cut:
             raise BudgetSpent
-        return scored, answer["slope"] if k is None else answer["tokens"], answer.get("gains", torch.zeros(0))
+        return scored, answer
 
     def _slope(
-        self, ids: Ids, deep: bool, fluency: Scores | None, k: int | None, behind: Behind | None
+        self,
+        ids: Ids,
+        deep: bool,
+        fluency: Scores | None,
+        k: int | None,
+        behind: Behind | None,
+        site: Site | None,
     ) -> dict[str, Tensor]:
         matrix = self.model.embedding
         graph = self._engine.gradient(
-            matrix[ids.to(matrix.device)], ids, deep, None if behind is None else behind.site
+            matrix[ids.to(matrix.device)], ids, deep, site if behind is None else behind.site
         )
         seen = graph.seen
         activation = self._activation(seen, differentiable=True)
@@ -262,10 +272,12 @@ class TextScorer:
             total = torch.where(above, 0.0, total.double()) - price * nats
         leaves = [graph.leaf] if graph.added is None else [graph.leaf, graph.added]
         slopes = torch.autograd.grad(total.sum(), leaves)
-        if k is None:
-            return {**answer, "slope": slopes[0].float().cpu()}
-        tokens, gains = promising(graph, slopes, ids, self.problem, price, k, behind)
-        return {**answer, "tokens": tokens, "gains": gains}
+        if k is not None:
+            tokens, gains = promising(graph, slopes, ids, self.problem, price, k, behind)
+            return {**answer, "tokens": tokens, "gains": gains}
+        names = ("slope", "behind")[: len(slopes)]
+        searched = [slope[:, : ids.shape[1]].float().cpu() for slope in slopes]
+        return answer | dict(zip(names, searched, strict=True))
 
     @torch.no_grad()
     def _live_next(self, ids: Ids, trunk: Trunk | None, k: int) -> dict[str, Tensor]:
