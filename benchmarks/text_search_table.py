@@ -133,7 +133,10 @@ def _compared(free: Runs) -> str:
         return ""
     hybrid = free["hybrid"]
     wins, of = _best_on(free)
-    said = [f"- `hybrid` is the best on {wins['hybrid']} of {of} units, {_by_kind(hybrid)}."]
+    said = [
+        f"- `hybrid` is the best on {wins['hybrid']} of {of} units, {_by_kind(hybrid)}.",
+        f"- It is at least as good as {_one_by_one(free)}.",
+    ]
     pairs = _pairs(hybrid, free.get("gcg", {}))
     if pairs:
         times = _of([a["cpu"] / b["cpu"] for a, b in pairs])
@@ -150,6 +153,22 @@ def _compared(free: Runs) -> str:
             f"of {len(fifths)} pairs), and at least all of it in {reached}."
         )
     return "\n".join(said)
+
+
+def _one_by_one(free: Runs) -> str:
+    """On how many units hybrid is at least as good as each other method, and by how much it is not."""
+    mids = {
+        method: {unit: _mid(runs, "ratio") or 0.0 for unit, runs in units.items()}
+        for method, units in free.items()
+    }
+    said = []
+    for method, there in mids.items():
+        pairs = [(mids["hybrid"][unit], ratio) for unit, ratio in there.items() if unit in mids["hybrid"]]
+        if method != "hybrid" and pairs:
+            behind = [ratio / mine for mine, ratio in pairs if ratio > mine]
+            most = f" (elsewhere this has at most {max(behind):.2f} times its ratio)" if behind else ""
+            said.append(f"`{method}` on {len(pairs) - len(behind)} of {len(pairs)}{most}")
+    return ", ".join(said)
 
 
 def _by_kind(units: dict[str, list[Line]]) -> str:

@@ -4,8 +4,8 @@
    prefix. That costs forward tokens of a shallow model and scores nothing. The residual vector, of length 1,
    describes the token.
 2. Score a part of what may be scored: the tokens with the shortest residual vectors, others at random, and
-   the problem's starts' last tokens. Alone after BOS most tokens become sinks in the next block; the
-   strongest inputs are mostly among the others, ordinary words with short vectors.
+   the problem's starts' last tokens. Alone after BOS most tokens of the default model become sinks in its
+   next block; the strongest inputs are mostly among the others, ordinary words with short vectors.
 3. Take the slopes of the score by the residual vector at some of the best tokens so far and at others. Most
    of what changes the score lies in the space that the slopes span (an active subspace: Constantine, Dow &
    Wang 2014, arXiv:1304.2070): its first directions, and products of two of them, are the features that
