@@ -235,6 +235,16 @@ def test_screening_keeps_to_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     assert outcome.best.activation > 0.8 * everything.best.activation
 
 
+def test_screening_ends_with_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It spends all that is left and calls that converged; nothing is begun again on nothing."""
+    monkeypatch.setattr(screening, "_SMALL", 10)
+    problem = tiny_problem(length=1)
+    outcome = run_text(Hybrid(share=0.5), problem, Budget(30), seed=0)
+    assert outcome.cost.sequences_scored == 30
+    assert len(outcome.runs) == 1
+    assert outcome.cost.forward_tokens < 2 * len(problem.allowed.ids)
+
+
 def test_screening_where_nothing_may_be_read_goes_by_norm() -> None:
     described = Described(None, torch.eye(4), torch.tensor([3.0, 1.0, 2.0, 0.5]))
     none = torch.full((1,), -torch.inf, dtype=torch.float64)

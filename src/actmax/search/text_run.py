@@ -105,9 +105,8 @@ def run_text(
             ended.append((scorer.archive, steps, why))
             if why == STOPPED or getattr(method, "repeats", False):
                 break
-            if restarts is None and (
-                why == SPENT or limitless or scorer.cost.forward_tokens == spent.forward_tokens
-            ):
+            done = why == SPENT or scorer.left == 0
+            if restarts is None and (done or limitless or scorer.cost.forward_tokens == spent.forward_tokens):
                 break
     finally:
         if journal is not None:
