@@ -109,6 +109,16 @@ def _best_on(free: Runs) -> tuple[dict[str, int], int]:
     return wins, len(units)
 
 
+def _rivals(free: Runs) -> dict[str, float]:
+    """Per unit of hybrid the highest ratio of another method (the median over its seeds)."""
+    others = [units for method, units in free.items() if method != "hybrid"]
+    found = {
+        unit: [ratio for units in others if unit in units and (ratio := _mid(units[unit], "ratio"))]
+        for unit in free["hybrid"]
+    }
+    return {unit: max(ratios) for unit, ratios in found.items() if ratios}
+
+
 def _limited(limited: Runs) -> str:
     rows = [
         "| method | median ratio | worst run | a result on | spread | CPU | runs |",
@@ -137,6 +147,12 @@ def _compared(free: Runs) -> str:
         f"- `hybrid` is the best on {wins['hybrid']} of {of} units, {_by_kind(hybrid)}.",
         f"- It is at least as good as {_one_by_one(free)}.",
     ]
+    if rivals := _rivals(free):
+        ahead = [mine / best for unit, best in rivals.items() if (mine := _mid(hybrid[unit], "ratio"))]
+        said.append(
+            f"- The best of all other methods on each unit has a median ratio of "
+            f"{_of(list(rivals.values()))}; `hybrid` has {_of(ahead)} times as much (median)."
+        )
     pairs = _pairs(hybrid, free.get("gcg", {}))
     if pairs:
         times = _of([a["cpu"] / b["cpu"] for a, b in pairs])
