@@ -109,14 +109,21 @@ def _best_on(free: Runs) -> tuple[dict[str, int], int]:
     return wins, len(units)
 
 
-def _rivals(free: Runs) -> dict[str, float]:
-    """Per unit of hybrid the highest ratio of another method (the median over its seeds)."""
+def _rivals(free: Runs) -> list[tuple[float, float]]:
+    """For each run of hybrid its ratio and the highest of the other methods' on the same unit and seed."""
     others = [units for method, units in free.items() if method != "hybrid"]
-    found = {
-        unit: [ratio for units in others if unit in units and (ratio := _mid(units[unit], "ratio"))]
-        for unit in free["hybrid"]
-    }
-    return {unit: max(ratios) for unit, ratios in found.items() if ratios}
+    best: dict[tuple[str, int], float] = {}
+    for units in others:
+        for unit, runs in units.items():
+            for line in runs:
+                key = unit, line["seed"]
+                best[key] = max(best.get(key, 0.0), line["ratio"] or 0.0)
+    return [
+        (line["ratio"], best[unit, line["seed"]])
+        for unit, runs in free["hybrid"].items()
+        for line in runs
+        if line["ratio"] and best.get((unit, line["seed"]))
+    ]
 
 
 def _limited(limited: Runs) -> str:
@@ -148,10 +155,11 @@ def _compared(free: Runs) -> str:
         f"- It is at least as good as {_one_by_one(free)}.",
     ]
     if rivals := _rivals(free):
-        ahead = [mine / best for unit, best in rivals.items() if (mine := _mid(hybrid[unit], "ratio"))]
+        ahead = [mine / best for mine, best in rivals]
         said.append(
-            f"- The best of all other methods on each unit has a median ratio of "
-            f"{_of(list(rivals.values()))}; `hybrid` has {_of(ahead)} times as much (median)."
+            f"- The best of all other methods, run by run (same unit and seed), has a median ratio of "
+            f"{_of([best for _, best in rivals])}; `hybrid` has {_of(ahead)} times as much (median of "
+            f"{len(rivals)} runs)."
         )
     pairs = _pairs(hybrid, free.get("gcg", {}))
     if pairs:
