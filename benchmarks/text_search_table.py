@@ -111,19 +111,13 @@ def _best_on(free: Runs) -> tuple[dict[str, int], int]:
 
 def _rivals(free: Runs) -> list[tuple[float, float]]:
     """For each run of hybrid its ratio and the highest of the other methods' on the same unit and seed."""
-    others = [units for method, units in free.items() if method != "hybrid"]
-    best: dict[tuple[str, int], float] = {}
-    for units in others:
-        for unit, runs in units.items():
-            for line in runs:
-                key = unit, line["seed"]
-                best[key] = max(best.get(key, 0.0), line["ratio"] or 0.0)
-    return [
-        (line["ratio"], best[unit, line["seed"]])
-        for unit, runs in free["hybrid"].items()
-        for line in runs
-        if line["ratio"] and best.get((unit, line["seed"]))
-    ]
+    found: dict[tuple[str, int], tuple[float, float]] = {}
+    for method, units in free.items():
+        for mine, other in _pairs(free["hybrid"], units) if method != "hybrid" else ():
+            key = mine["unit"], mine["seed"]
+            _, best = found.get(key, (0.0, 0.0))
+            found[key] = mine["ratio"] or 0.0, max(best, other["ratio"] or 0.0)
+    return [pair for pair in found.values() if all(pair)]
 
 
 def _limited(limited: Runs) -> str:
