@@ -101,7 +101,7 @@ def _best_on(free: Runs) -> tuple[dict[str, int], int]:
     """Units on which each method is the best, of those that the compared methods were all run on."""
     rest = [method for method in _REST if method in free]
     units = [unit for unit in free[rest[0]] if all(unit in free[one] for one in rest)] if rest else []
-    wins = dict.fromkeys(rest, 0)
+    wins = {method: 0 for method, own in free.items() if all(unit in own for unit in units)}
     for unit in units:
         there = [method for method in free if unit in free[method]]
         winner = max(there, key=lambda method: _mid(free[method][unit], "ratio") or 0.0)
