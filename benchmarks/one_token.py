@@ -15,6 +15,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from text_search import KINDS, public_units
@@ -66,7 +67,7 @@ def optima(model: Model, problems: Sequence[TextProblem]) -> list[float]:
 def bare(model: Model, problem: TextProblem) -> float:
     """CPU seconds of transformers' own forward pass over all tokens, as deep as the unit."""
     base, layer = model.net.base_model, problem.goal.unit.site.layer
-    layers = base.layers
+    layers: Any = base.layers
     assert layer is not None  # all units here are in a block
     base.layers = layers[: layer + 1]
     began = time.process_time()

@@ -74,8 +74,8 @@ def main() -> None:
     print(f"\nMedians of {len(names)} units:\n\n| sequences | proposed by | better | mean gain, % |")
     print("|---|---|---|---|")
     for (sequences, kind), shares in better.items():
-        gain = statistics.median(mean[sequences, kind])
-        print(f"| {sequences} | {kind} | {statistics.median(shares):.2f} | {gain:.2f} |")
+        middle = statistics.median(mean[sequences, kind])
+        print(f"| {sequences} | {kind} | {statistics.median(shares):.2f} | {middle:.2f} |")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import numpy as np
 import actmax
 from actmax.inputs.bos import bos_id
 from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
-from actmax.selectivity.extract import extract
+from actmax.selectivity.extract import Batching, extract
 from actmax.selectivity.groups import Source
 from actmax.selectivity.named import parse_group
 from actmax.selectivity.sites import match_sites
@@ -40,11 +40,12 @@ def main() -> None:
     bos = bos_id(model.tokenizer)
     extract(model, samples[:8], sites, bos=bos)  # warm up
     results = {}
-    for name, batching, at_once in (
+    ways: tuple[tuple[str, Batching, int], ...] = (
         ("packed", "packed", 640),
         ("padded", "padded", 640),
         ("one by one", "packed", 1),
-    ):
+    )
+    for name, batching, at_once in ways:
         start = time.perf_counter()
         acts = extract(model, samples, sites, bos=bos, batching=batching, tokens_at_once=at_once)
         seconds = time.perf_counter() - start

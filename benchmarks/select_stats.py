@@ -17,6 +17,7 @@ import platform
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -170,9 +171,9 @@ def main() -> None:
         for race in races(labels, covariate, control):
             print(run(race, values, looped, args.repeats), flush=True)
         alone: dict[str, Callable[[], Any]] = {
-            "Cohen's d with its interval": lambda v=values, g=labels: cohens_d(v, g),
-            "permutation null, 200 shuffles": lambda v=values, g=labels: max_statistic(
-                v, g, np.random.default_rng(0), 200
+            "Cohen's d with its interval": partial(cohens_d, values, labels),
+            "permutation null, 200 shuffles": partial(
+                max_statistic, values, labels, np.random.default_rng(0), 200
             ),
         }
         for name, work in alone.items():
