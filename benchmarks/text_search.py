@@ -152,7 +152,8 @@ def cells(
     rest: list[tuple[str, float | None]] = [(method, None) for method in methods if method not in known]
     order = [(first, 0), (second, 0), (limited, 0)]
     order += [(stage, seed) for stage in (first, second) for seed in range(1, seeds)]
-    order += [(stage, seed) for stage in (rest, limited) for seed in range(seeds)]
+    order += [(rest, seed) for seed in range(seeds)]
+    order += [(limited, seed) for seed in range(1, seeds)]
     for stage, seed in order:
         for name in names:
             for method, limit in stage:

@@ -21,6 +21,11 @@
    random one, read at every position (:func:`actmax.search.seeds.newcomers`), and let its best into the old
    pool when it has converged in turn. Repeat from 3.
 
+Units in the first third of the model depend more simply on the tokens, and the search is greedier there:
+``known_early`` tokens in step 2; most children whose change has lost on a near relative are left out in
+step 5 (:mod:`actmax.search.losses`); and in the last part of the budget (``polish``) the parents are the
+first of the pool. Deeper none of this was better.
+
 With one token to search for, :mod:`actmax.search.screening` is the method instead.
 """
 
@@ -36,6 +41,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from actmax.search.behind import Behind, behind_first_block
+from actmax.search.losses import Losses
 from actmax.search.moves import FREE, PROBABLE, Moves, merged
 from actmax.search.population import Memory
 from actmax.search.screening import screen
@@ -43,7 +49,8 @@ from actmax.search.seeds import newcomers, probable, seeds, written
 from actmax.search.text_method import Row, Steps, TextProblem, TextStep
 from actmax.search.text_scorer import TextScorer
 
-_TRIES = 6
+_TRIES, _CHOOSY = 6, 4
+"""Draws of a parent's children, and those of them that leave out what is expected to lose."""
 _FEW, _MANY = 0.3, 0.6
 """Of the children within the limit: below the price rises, above it falls."""
 _DEAREST = 64.0
@@ -67,10 +74,16 @@ class Hybrid:
     """Proposals of each gradient at a position."""
     known: int = 8192
     """Tokens whose vectors behind the first block are made; 0 proposes by the embedding's gradient alone."""
+    known_early: int = 24576
+    """The same for units in the first third of the model."""
     radius: float = 1.3
     """Substitutions at once, on average."""
     slant: float = 0.1
     """How much oftener a position is changed than the one before it (the logarithm)."""
+    near: int = 3
+    """There, a substitution that has lost is left out on rows that differ in at most so many others."""
+    polish: float = 0.3
+    """There, the last part of the sequences, in which only the best rows have children."""
     patience: int = 1
     """Steps for each searched token without a better best before a new population is begun."""
     share: float = 0.05
@@ -80,6 +93,9 @@ class Hybrid:
         """Evolve until the budget ends or nothing new can be proposed."""
         if problem.length == 1:
             return (yield from screen(scorer, problem, rng, self.share))
+        early = _early(problem)
+        losses = Losses(self.near) if early else None
+        last = self.polish * (scorer.left or 0) if early else 0.0
         memory = Memory(problem.goal)
         rows = seeds(problem, rng)
         memory.add(rows, scorer.ids(rows))
@@ -88,8 +104,9 @@ class Hybrid:
             new = torch.tensor([tuple(row) not in memory for row in fluent.tolist()], dtype=torch.bool)
             memory.add(fluent[new], scorer.ids(fluent[new]))
             memory.price = memory.spread
-        behind = behind_first_block(problem, scorer.meter, rng, self.known)
-        return (yield from self._evolve(scorer, problem, memory, behind, rng))
+        known = self.known_early if early else self.known
+        behind = behind_first_block(problem, scorer.meter, rng, known)
+        return (yield from self._evolve(scorer, problem, memory, behind, losses, last, rng))
 
     def _evolve(
         self,
@@ -97,6 +114,8 @@ class Hybrid:
         problem: TextProblem,
         memory: Memory,
         behind: Behind | None,
+        losses: Losses | None,
+        last: float,
         rng: torch.Generator,
     ) -> Steps:
         used: Counter[Row] = Counter()
@@ -106,13 +125,14 @@ class Hybrid:
         stale, index, best = 0, 0, -math.inf
         while True:
             pool = memory.pool(self.pool, island)
-            parents = self._parents(pool, used, rng)
+            late = scorer.left is not None and scorer.left < last
+            parents = pool[: self.parents] if late else self._parents(pool, used, rng)
             used.update(parents)
             fresh = [row for row in parents if row not in own and row not in lent]
             if fresh:
                 own |= zip(fresh, self._proposals(scorer, problem, memory, behind, fresh), strict=True)
             proposals = {row: own[row] if row in own else lent[row] for row in parents}
-            children = self._children(problem, memory, proposals, pool, rng)
+            children = self._children(problem, memory, losses, proposals, pool, rng)
             if not any(children):
                 return "no new sequence that may be given is near the best ones"
             self._score(scorer, memory, parents, children)
@@ -124,6 +144,10 @@ class Hybrid:
             for parent, family in zip(parents, families, strict=True):
                 if parent in own:
                     lent |= {row: own[parent] for row in family if memory.merit(row) > memory.merit(parent)}
+                if losses is not None:
+                    for row in family:
+                        if memory.merit(row) < memory.merit(parent):
+                            losses.add(parent, row)
             made = [row for family in families for row in family]
             self._learn_price(memory, made)
             if island is not None:
@@ -161,6 +185,7 @@ class Hybrid:
         self,
         problem: TextProblem,
         memory: Memory,
+        losses: Losses | None,
         proposals: dict[Row, Int[Tensor, "pos k"]],
         pool: list[Row],
         rng: torch.Generator,
@@ -172,9 +197,11 @@ class Hybrid:
         taken: set[Row] = set()
         for parent, tokens in proposals.items():
             mine: list[Row] = []
-            for _ in range(_TRIES):
+            for turn in range(_TRIES):
                 drawn = [moves.child(parent, tokens, pool, rng) for _ in range(self.batch - len(mine))]
                 rows = [row for row in dict.fromkeys(drawn) if row not in memory and row not in taken]
+                if losses is not None and turn < _CHOOSY:
+                    rows = [row for row in rows if not losses.expect(parent, row)]
                 mine += _given(problem, rows)
                 taken |= set(rows)
                 if len(mine) == self.batch:
@@ -203,6 +230,12 @@ class Hybrid:
             memory.price = min(memory.price * 1.15, unit * _DEAREST)
         elif within > _MANY:
             memory.price = max(memory.price / 1.15, unit / _DEAREST)
+
+
+def _early(problem: TextProblem) -> bool:
+    """Whether the unit is in the first third of the model."""
+    layer = problem.goal.unit.site.layer
+    return layer is not None and 3 * layer < problem.model.n_blocks
 
 
 def _given(problem: TextProblem, rows: list[Row]) -> list[Row]:
