@@ -20,7 +20,7 @@ from actmax.search.text_method import TextProblem
 
 _CHUNK = 2048
 _EACH = 16
-"""Tokens for each sequence that may be scored: about a tenth of a search's work in the middle of a model."""
+"""Tokens for each sequence that may be scored: a small budget is not spent on them."""
 
 
 @dataclass(frozen=True)
