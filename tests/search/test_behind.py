@@ -52,7 +52,7 @@ def test_a_small_budget_is_not_spent_on_it() -> None:
     assert behind_first_block(tiny_problem(), Meter(Budget(forward_tokens=7)), torch.Generator(), 40) is None
     few = behind_first_block(tiny_problem(), Meter(Budget(sequences=3)), torch.Generator(), 40)
     assert few is not None
-    assert len(few.ids) == 40
+    assert len(few.ids) == 18
 
 
 @pytest.mark.parametrize("fluency", [None, 2.0])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.search.planted import tiny_problem
+from torch import Tensor
 
-from actmax.search.answers import Scored
+from actmax.search.answers import Proposals, Scored
 from actmax.search.losses import Losses
 from actmax.search.meter import Budget
 from actmax.search.methods.hybrid import Hybrid
@@ -74,9 +77,9 @@ def test_late_parents_of_an_early_unit_are_the_best_of_the_pool(unit: str, greed
     asked: list[tuple[int, ...]] = []
 
     class Watched(TextScorer):
-        def proposals(self, ids, *rest, **named):  # type: ignore[no-untyped-def]
+        def proposals(self, ids: Tensor, k: int, **named: Any) -> Proposals:
             asked.extend(map(tuple, ids.tolist()))
-            return super().proposals(ids, *rest, **named)
+            return super().proposals(ids, k, **named)
 
     scorer = Watched(problem, Budget(400))
     steps = Hybrid(parents=2, batch=6, polish=1.0).search(scorer, problem, torch.Generator().manual_seed(0))

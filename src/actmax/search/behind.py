@@ -19,8 +19,6 @@ from actmax.search.meter import Meter
 from actmax.search.text_method import TextProblem
 
 _CHUNK = 2048
-_EACH = 16
-"""Tokens for each sequence that may be scored: a small budget is not spent on them."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +32,17 @@ class Behind:
     """In float32 on the CPU."""
 
 
-def behind_first_block(problem: TextProblem, meter: Meter, rng: torch.Generator, most: int) -> Behind | None:
+def behind_first_block(
+    problem: TextProblem, meter: Meter, rng: torch.Generator, most: int, each: int = 6
+) -> Behind | None:
     """At most ``most`` allowed tokens, drawn uniformly, after the first block.
 
-    Fewer where the budget is small: a few for each sequence that may be scored, and at most a quarter of the
-    forward tokens. None where there are none, or where the unit reads nothing behind the first block.
+    Fewer where the budget is small: ``each`` for every sequence that may be scored, and at most a quarter of
+    the forward tokens. None where there are none, or where the unit reads nothing behind the first block.
     """
     residual = residual_at(problem.model, problem.goal.unit.site)
     if meter.left is not None:
-        most = min(most, _EACH * meter.left)
+        most = min(most, each * meter.left)
     if meter.budget.forward_tokens is not None:
         left = meter.budget.forward_tokens - meter.cost.forward_tokens
         most = min(most, left // 4 - len(problem.frame.before))

@@ -51,6 +51,8 @@ from actmax.search.text_scorer import TextScorer
 
 _TRIES, _CHOOSY = 6, 4
 """Draws of a parent's children, and those of them that leave out what is expected to lose."""
+_EACH, _EACH_EARLY = 6, 16
+"""Tokens behind the first block at most, for each sequence that may be scored (for early units)."""
 _FEW, _MANY = 0.3, 0.6
 """Of the children within the limit: below the price rises, above it falls."""
 _DEAREST = 64.0
@@ -104,8 +106,8 @@ class Hybrid:
             new = torch.tensor([tuple(row) not in memory for row in fluent.tolist()], dtype=torch.bool)
             memory.add(fluent[new], scorer.ids(fluent[new]))
             memory.price = memory.spread
-        known = self.known_early if early else self.known
-        behind = behind_first_block(problem, scorer.meter, rng, known)
+        known, each = (self.known_early, _EACH_EARLY) if early else (self.known, _EACH)
+        behind = behind_first_block(problem, scorer.meter, rng, known, each)
         return (yield from self._evolve(scorer, problem, memory, behind, losses, last, rng))
 
     def _evolve(
