@@ -17,14 +17,14 @@ import time
 
 import torch
 
+from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
+from actmax.corpus.sinks import calibrate
+from actmax.corpus.windows import Windows, windows_of
 from actmax.inputs.bos import bos_id
 from actmax.models.load import load
 from actmax.models.read import read
 from actmax.models.sites import Site, width
-from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
-from actmax.observe.recorder import AT_ONCE, Recorder, keep_memory, recorder, residuals_of
-from actmax.observe.sinks import calibrate
-from actmax.observe.windows import Windows, windows_of
+from actmax.observation.recorder import AT_ONCE, Recorder, keep_memory, recorder, residuals_of
 
 STRETCH = 3
 """Batches that follow one another."""

@@ -27,11 +27,11 @@ from actmax.checks.battery import OTHERS, gather, measures, sample_of
 from actmax.checks.measure import Measure, rank_p
 from actmax.checks.shuffled import shuffled_copy
 from actmax.checks.verdicts import LEVEL, standing
+from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
+from actmax.corpus.windows import windows_of
 from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.sites import list_sites, resolve
-from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
-from actmax.observe.windows import windows_of
 from actmax.report.finding import styled
 from actmax.results.finding import Number
 from actmax.results.investigate import InvestigateResult

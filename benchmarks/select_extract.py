@@ -13,8 +13,8 @@ import time
 import numpy as np
 
 import actmax
+from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.inputs.bos import bos_id
-from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.selectivity.extract import Batching, extract
 from actmax.selectivity.groups import Source
 from actmax.selectivity.named import parse_group

@@ -27,8 +27,8 @@ from actmax.inputs.soft import random_start
 from actmax.models.load import load, wrap
 from actmax.models.model import Model
 from actmax.models.sites import resolve
+from actmax.objectives.activation import activation
 from actmax.objectives.penalties import squared_norm
-from actmax.objectives.units import activation
 from actmax.search.method import Problem
 from actmax.search.methods.soft_ascent import SoftAscent
 from actmax.search.run import run

@@ -24,6 +24,9 @@ from typing import Any
 import numpy as np
 from text_search_table import table
 
+from actmax.corpus.corpus import open_corpus
+from actmax.corpus.reading import positions, read_units
+from actmax.corpus.windows import windows_of
 from actmax.inputs.allowed import allowed_tokens
 from actmax.inputs.bos import bos_id
 from actmax.inputs.frame import frame_of
@@ -31,9 +34,6 @@ from actmax.models.load import load
 from actmax.models.model import Model
 from actmax.models.residual import residual_at
 from actmax.models.sites import resolve, width
-from actmax.observe.corpus import open_corpus
-from actmax.observe.reading import positions, read_units
-from actmax.observe.windows import windows_of
 from actmax.search.goal import Goal, Sinks
 from actmax.search.identity import model_hash
 from actmax.search.meter import Budget

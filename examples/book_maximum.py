@@ -15,10 +15,10 @@ import torch
 from lesson import BLUE, GREY, ORANGE, axes, lesson
 
 import actmax
+from actmax.corpus.sinks import calibrate
+from actmax.corpus.windows import windows_of
 from actmax.inputs.bos import bos_id
 from actmax.models.residual import residual_at
-from actmax.observe.sinks import calibrate
-from actmax.observe.windows import windows_of
 
 UNIT = "hidden_states.4:90"
 

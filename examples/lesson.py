@@ -16,9 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import actmax
+from actmax.corpus.corpus import open_corpus
+from actmax.corpus.tokens import Tokens
 from actmax.models.model import Model
-from actmax.observe.corpus import open_corpus
-from actmax.observe.corpus_tokens import Tokens
 
 LINES = 5
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#e69f00", "#009e73", "#777777"

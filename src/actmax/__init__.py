@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from actmax.api.compare import compare
     from actmax.api.investigate import investigate
     from actmax.api.maximize import maximize
+    from actmax.api.observe import observe
     from actmax.api.reproduce import reproduce
     from actmax.api.select import select
     from actmax.errors import ActmaxError
     from actmax.models.load import load, wrap
     from actmax.models.read import read
     from actmax.models.sites import list_sites, resolve
-    from actmax.observe.result import ObserveResult
-    from actmax.observe.run import observe
+    from actmax.observation.result import ObserveResult
     from actmax.results.compare import CompareResult
     from actmax.results.maximize import MaximizeResult
     from actmax.results.select import SelectResult
@@ -37,14 +37,14 @@ _EXPORTS = {
     "ActmaxError": "actmax.errors",
     "CompareResult": "actmax.results.compare",
     "MaximizeResult": "actmax.results.maximize",
-    "ObserveResult": "actmax.observe.result",
+    "ObserveResult": "actmax.observation.result",
     "check": "actmax.api.check",
     "compare": "actmax.api.compare",
     "investigate": "actmax.api.investigate",
     "list_sites": "actmax.models.sites",
     "load": "actmax.models.load",
     "maximize": "actmax.api.maximize",
-    "observe": "actmax.observe.run",
+    "observe": "actmax.api.observe",
     "read": "actmax.models.read",
     "reproduce": "actmax.api.reproduce",
     "resolve": "actmax.models.sites",

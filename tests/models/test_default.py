@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
-from actmax.fetch.asset import fetch_asset
-from actmax.fetch.assets import SMOLLM2
-from actmax.fetch.cache import sha256_of
+from actmax.assets.asset import fetch_asset
+from actmax.assets.known import SMOLLM2
+from actmax.cache import sha256_of
 from actmax.models.default import default_is_ready, default_model_dir
 from actmax.models.gguf_file import manifest_of
 from actmax.models.load import load

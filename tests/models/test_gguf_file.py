@@ -9,12 +9,12 @@ import torch
 from gguf import GGMLQuantizationType, quants
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fetch.small_disk import small_disk
-from tests.fetch.wheels import left_behind
+from tests.assets.small_disk import small_disk
+from tests.assets.wheels import left_behind
 from tests.models.tiny_gguf import TOKENS, gguf_name, interleaved, tiny_llama, tiny_qwen2, write_gguf
 
+from actmax.cache import sha256_of
 from actmax.errors import ActmaxError
-from actmax.fetch.cache import sha256_of
 from actmax.models.gguf_file import converted, manifest_of
 from actmax.models.gguf_weights import halves_first, llama_name
 from actmax.models.load import load

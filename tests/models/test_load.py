@@ -14,8 +14,8 @@ from tests.models.tiny_gguf import SPECIAL, TOKENS, WORDS, tiny_llama
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging as talk
 
+from actmax.cache import sha256_of
 from actmax.errors import ActmaxError
-from actmax.fetch.cache import sha256_of
 from actmax.models.directory import weights_hash
 from actmax.models.gguf_tokenizer import tokenizer_of
 from actmax.models.load import load, wrap

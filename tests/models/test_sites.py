@@ -30,7 +30,7 @@ from actmax.models.sites import (
     tap,
     width,
 )
-from actmax.objectives.units import along
+from actmax.objectives.activation import along
 
 LLAMA = tiny_model("llama")
 GPT2 = tiny_model("gpt2")

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from actmax.models.read import read
 from actmax.models.sites import EMBED, LOGITS, Site, resolve
+from actmax.objectives.activation import Positions, activation
 from actmax.objectives.objective import Objective, Reading, Term
 from actmax.objectives.penalties import cross_entropy, shell_distance, squared_norm
-from actmax.objectives.units import Positions, activation
 from actmax.search.scorer import Scorer
 
 MODEL = tiny_model("llama")

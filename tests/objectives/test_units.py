@@ -16,8 +16,8 @@ from tests.tiny import tiny_ids, tiny_model
 from actmax.errors import ActmaxError
 from actmax.models.read import read
 from actmax.models.sites import Site, Unit, resolve
+from actmax.objectives.activation import Positions, activation, along, reduce, site_profile
 from actmax.objectives.objective import Reading
-from actmax.objectives.units import Positions, activation, along, reduce, site_profile
 
 VALUES = arrays(np.float64, (3, 4), elements=st.floats(-1e6, 1e6))
 

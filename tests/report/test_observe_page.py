@@ -10,10 +10,10 @@ import pytest
 from tests.browser import chromium, visit
 from tests.tiny import tiny_model, tiny_tokenizer
 
-from actmax.observe.corpus_tokens import tokens_of_texts
-from actmax.observe.result import ObserveResult
-from actmax.observe.run import observe
-from actmax.observe.windows import windows_of
+from actmax.api.observe import observe
+from actmax.corpus.tokens import tokens_of_texts
+from actmax.corpus.windows import windows_of
+from actmax.observation.result import ObserveResult
 from actmax.report.heat import heat
 from actmax.report.observe import conclusion, page, summary
 from actmax.report.page import MOST_BYTES

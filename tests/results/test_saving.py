@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from actmax.observe.result import ObserveResult
+from actmax.observation.result import ObserveResult
 from actmax.results.check import CheckResult
 from actmax.results.compare import CompareResult
 from actmax.results.frames import Framed

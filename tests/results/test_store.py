@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.fetch.small_disk import small_disk
+from tests.assets.small_disk import small_disk
 
 from actmax.errors import ActmaxError
 from actmax.results.store import (

@@ -8,7 +8,7 @@ from tests.tiny import tiny_model
 
 from actmax.inputs.soft import random_start
 from actmax.models.sites import resolve
-from actmax.objectives.units import activation
+from actmax.objectives.activation import activation
 from actmax.search.method import Method, Problem, Step
 from actmax.search.methods.soft_ascent import SoftAscent
 from actmax.search.run import Outcome, run

@@ -19,9 +19,9 @@ from actmax.errors import ActmaxError
 from actmax.inputs.soft import random_start
 from actmax.models.model import Model
 from actmax.models.sites import resolve
+from actmax.objectives.activation import Positions, activation
 from actmax.objectives.objective import Objective
 from actmax.objectives.penalties import shell_radius, squared_norm
-from actmax.objectives.units import Positions, activation
 from actmax.search.method import Problem, Step
 from actmax.search.methods.soft_ascent import SoftAscent
 from actmax.search.scorer import Scorer

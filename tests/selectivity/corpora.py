@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.tiny import tiny_tokenizer
 
-from actmax.observe.corpus_tokens import Tokens, tokens_of_texts
+from actmax.corpus.tokens import Tokens, tokens_of_texts
 
 TEXTS = (
     "the cat sat on the mat; a cathedral is no cat's home, and cats are not-cat. The cat ran",

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.selectivity.corpora import corpus
 from tests.tiny import tiny_tokenizer
 
+from actmax.corpus.tokens import Tokens
 from actmax.errors import ActmaxError
-from actmax.observe.corpus_tokens import Tokens
 from actmax.selectivity.find import (
     LOWER,
     PROPER,

@@ -18,18 +18,18 @@ from torch import Tensor
 
 from actmax.api.provenance import manifest_of
 from actmax.api.soft_settings import SoftSettings
-from actmax.decode.nearest import Nearest, nearest_tokens, similarity_to_tokens
-from actmax.decode.rescore import Rescored, activation_of, random_token_activations, rescore
 from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.read import Prefix, read
 from actmax.models.sites import Unit
+from actmax.objectives.activation import Positions, site_profile
 from actmax.objectives.objective import Objective
-from actmax.objectives.units import Positions, site_profile
 from actmax.results import maximize as stored
 from actmax.results.maximize import MaximizeResult
 from actmax.results.run import Best, CorpusMaximum, Cost, Isolation, NearToken, RandomTokens, Run, Trajectory
 from actmax.search.method import Problem
+from actmax.search.nearest import Nearest, nearest_tokens, similarity_to_tokens
+from actmax.search.rescore import Rescored, activation_of, random_token_activations, rescore
 from actmax.search.run import Outcome
 
 N_RANDOM = 1000

@@ -15,13 +15,13 @@ from actmax.checks.measure import Measure
 from actmax.checks.readability import FoundText
 from actmax.checks.shuffled import shuffled_copy
 from actmax.checks.verdicts import judge
+from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
+from actmax.corpus.windows import Windows, windows_of
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.inputs.bos import BosPolicy, bos_id
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
-from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
-from actmax.observe.windows import Windows, windows_of
+from actmax.progress import Progress, silent
 from actmax.results.check import CheckResult, Read
 from actmax.results.finding import Check
 

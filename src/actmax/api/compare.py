@@ -20,9 +20,9 @@ from actmax.api.text import NothingFoundError, Reading
 from actmax.api.text_problem import check_method, read_corpus, text_problem
 from actmax.api.text_settings import TextSettings
 from actmax.errors import ActmaxError, nearest
-from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
+from actmax.progress import Progress, silent
 from actmax.results.compare import CompareResult, Failed
 from actmax.results.maximize import MaximizeResult
 

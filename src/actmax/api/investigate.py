@@ -25,15 +25,15 @@ from actmax.checks.one_feature import commonest, strongest_examples
 from actmax.checks.readability import DECODED, FoundText, Judged, judge_texts
 from actmax.checks.sample import Sample
 from actmax.checks.story import Facts, conclusion
+from actmax.corpus.corpus import DEFAULT_CORPUS
+from actmax.corpus.token_text import token_text
+from actmax.corpus.windows import Windows
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.inputs.bos import BosPolicy
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
-from actmax.observe.corpus import DEFAULT_CORPUS
-from actmax.observe.observation import UnitObservation, observe_unit
-from actmax.observe.token_text import token_text
-from actmax.observe.windows import Windows
+from actmax.observation.observation import UnitObservation, observe_unit
+from actmax.progress import Progress, silent
 from actmax.results.finding import Check, Number, Passage, Picture, Series
 from actmax.results.investigate import InvestigateResult, Seen, Soft, Text
 from actmax.results.reproduce import ReproduceResult

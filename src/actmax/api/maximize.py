@@ -14,11 +14,11 @@ from actmax.api.soft_settings import SoftSettings
 from actmax.api.text import Reading, maximize_text
 from actmax.api.text_settings import TextSettings
 from actmax.errors import ActmaxError, nearest
-from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
+from actmax.objectives.activation import Positions, activation
 from actmax.objectives.objective import Objective
-from actmax.objectives.units import Positions, activation
+from actmax.progress import Progress, silent
 from actmax.results.maximize import MaximizeResult
 from actmax.search.method import Step
 from actmax.search.text_scorer import TextScorer

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from actmax.corpus.tokens import tokenizer_hash
 from actmax.models.model import Model
-from actmax.observe.corpus_tokens import tokenizer_hash
 from actmax.results.manifest import Manifest, command_line, library_versions
 
 

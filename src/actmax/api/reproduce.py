@@ -27,11 +27,11 @@ from actmax.checks.reproduced import (
 )
 from actmax.checks.reproducibility import verdict
 from actmax.checks.soft_batch import Optima, SoftProtocol, soft_optima
+from actmax.corpus.corpus import DEFAULT_CORPUS
 from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
-from actmax.objectives.units import Positions, activation
-from actmax.observe.corpus import DEFAULT_CORPUS
+from actmax.objectives.activation import Positions, activation
 from actmax.results.reproduce import ReproduceResult
 
 UNRELATED = 2

@@ -14,7 +14,7 @@ from actmax.checks.reproduced import token_agreement
 from actmax.checks.reproducibility import Agreement
 from actmax.models.model import Model
 from actmax.models.sites import Unit
-from actmax.objectives.units import Positions
+from actmax.objectives.activation import Positions
 from actmax.results.manifest import Manifest
 from actmax.results.reproduce import Repeat
 from actmax.search.text_method import TextStep

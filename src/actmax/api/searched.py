@@ -11,8 +11,8 @@ from actmax.api.text_settings import TextSettings
 from actmax.checks.readability import FoundText
 from actmax.checks.sample import Sample
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.inputs.bos import BosPolicy
+from actmax.progress import Progress, silent
 from actmax.search.text_method import TextStep
 from actmax.search.text_scorer import TextScorer
 

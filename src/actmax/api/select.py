@@ -11,12 +11,12 @@ import numpy as np
 
 from actmax.api.provenance import manifest_of
 from actmax.api.select_account import account
+from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
+from actmax.corpus.tokens import Tokens
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.inputs.bos import BosPolicy, bos_id, bos_policy
 from actmax.models.model import Model
-from actmax.observe.corpus import DEFAULT_CORPUS, open_corpus
-from actmax.observe.corpus_tokens import Tokens
+from actmax.progress import Progress, silent
 from actmax.results.select import SelectResult
 from actmax.selectivity.compare import Scope, Test, check_settings
 from actmax.selectivity.extract import Batching, Take

@@ -14,15 +14,15 @@ from actmax.api.account import Asked, account
 from actmax.api.soft_settings import SoftSettings
 from actmax.api.yardstick import corpus_maximum
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.inputs.bos import BosPolicy, bos_id
 from actmax.inputs.soft import random_start, text_start
 from actmax.models.model import Model
 from actmax.models.read import Prefix, read_prefix
 from actmax.models.sites import Unit, width
+from actmax.objectives.activation import Positions, activation
 from actmax.objectives.objective import Objective
 from actmax.objectives.penalties import shell_distance, squared_norm
-from actmax.objectives.units import Positions, activation
+from actmax.progress import Progress, silent
 from actmax.results.maximize import MaximizeResult
 from actmax.search.method import Problem, Step
 from actmax.search.methods.soft_ascent import SoftAscent

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actmax.decode.nearest import Metric, check_metric
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy, bos_policy
+from actmax.search.nearest import Metric, check_metric
 
 
 @dataclass(frozen=True)

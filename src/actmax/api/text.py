@@ -18,9 +18,9 @@ from actmax.api.text_account import Part, best_of, frontier_of, runs_of, solutio
 from actmax.api.text_problem import check_method, read_corpus, text_problem, with_corpus
 from actmax.api.text_settings import TextSettings
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.sites import Unit
+from actmax.progress import Progress, silent
 from actmax.results.maximize import MaximizeResult
 from actmax.results.run import Best
 from actmax.search.goal import Where

@@ -10,14 +10,14 @@ from dataclasses import replace
 
 from actmax.api.corpus_starts import CorpusStarts, corpus_starts
 from actmax.api.text_settings import TextSettings
+from actmax.atlas.atlas import Atlas
+from actmax.atlas.scale import scale_in_atlas
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.inputs.allowed import allowed_tokens
 from actmax.inputs.frame import frame_of
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
-from actmax.observe.atlas import Atlas
-from actmax.observe.scale import scale_in_atlas
+from actmax.progress import Progress, silent
 from actmax.results.run import CorpusMaximum
 from actmax.search.goal import Goal, Where
 from actmax.search.sinks import sinks_at

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from actmax.corpus.corpus import DEFAULT_CORPUS
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy, bos_policy
-from actmax.observe.corpus import DEFAULT_CORPUS
 
 _ELSEWHERE = ("options", "resume", "atlas")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from actmax.atlas.atlas import Atlas
+from actmax.atlas.scale import known_scale, scale_in_atlas, unit_scale
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.sites import Unit
-from actmax.observe.atlas import Atlas
-from actmax.observe.scale import known_scale, scale_in_atlas, unit_scale
+from actmax.progress import Progress, silent
 from actmax.results.run import CorpusMaximum
 
 

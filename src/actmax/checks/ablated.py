@@ -12,8 +12,8 @@ from jaxtyping import Bool, Float, Int
 from actmax.checks.ablation import Change, Example, beginnings, effects_of, upto
 from actmax.checks.others import other_units
 from actmax.checks.sample import Sample
-from actmax.fetch.progress import Progress
 from actmax.models.read import Prefix
+from actmax.progress import Progress
 
 OWN, REFERENCES, AFTER = 4, 4, 4
 EARLY = 32

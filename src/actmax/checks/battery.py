@@ -13,10 +13,10 @@ from actmax.checks.others import other_units
 from actmax.checks.readability import DECODED, FoundText, readability
 from actmax.checks.sample import Sample, take_sample
 from actmax.checks.soft_batch import Optima, SoftProtocol, soft_optima
-from actmax.fetch.progress import Progress, silent
+from actmax.corpus.windows import Windows
 from actmax.models.model import Model
 from actmax.models.sites import Unit
-from actmax.observe.windows import Windows
+from actmax.progress import Progress, silent
 
 OTHERS = 19
 """Random units of the site: the fewest with which a rank can reach p = 0.05."""

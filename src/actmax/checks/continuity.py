@@ -26,7 +26,7 @@ from actmax.checks.ordinary import random_tokens
 from actmax.checks.sample import Sample
 from actmax.checks.soft_batch import Optima, own
 from actmax.models.read import read, read_prefix
-from actmax.objectives.units import Positions, along, reduce
+from actmax.objectives.activation import Positions, along, reduce
 from actmax.results.finding import Control, Number, Picture, Series
 
 PAIRS, STEPS, CONTEXT, NEIGHBOURS, RANDOM = 8, 32, 4, 512, 200

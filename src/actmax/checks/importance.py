@@ -24,8 +24,8 @@ from jaxtyping import Float
 from actmax.checks.ablated import OWN, REFERENCES, Ablated, ablate, relative_effects
 from actmax.checks.measure import Measure, against
 from actmax.checks.sample import Sample
-from actmax.fetch.progress import Progress, silent
-from actmax.observe.token_text import token_text
+from actmax.corpus.token_text import token_text
+from actmax.progress import Progress, silent
 from actmax.results.finding import Group, Number, Passage, Picture, Series
 from actmax.stats.ranks import midranks
 

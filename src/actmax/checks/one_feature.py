@@ -19,7 +19,7 @@ import numpy as np
 from actmax.checks.kinds import SCATTERED, Kinds, kinds, least, principal
 from actmax.checks.measure import Measure, against, middle
 from actmax.checks.sample import Sample
-from actmax.observe.token_text import token_text
+from actmax.corpus.token_text import token_text
 from actmax.results.finding import Control, Group, Number, Passage, Picture, Series
 
 STRONGEST, FEWEST, EACH_KIND, CONTEXT, DRAWS = 48, 12, 3, 12, 20

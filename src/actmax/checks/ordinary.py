@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from actmax.inputs.streams import stream
 from actmax.models.model import Model
+from actmax.rng import stream
 
 
 def random_tokens(model: Model, rows: int, length: int, seed: int, of: int) -> Int[Tensor, "row pos"]:

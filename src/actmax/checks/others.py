@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from actmax.inputs.streams import stream
 from actmax.models.model import Model
 from actmax.models.sites import Unit, width
+from actmax.rng import stream
 
 _STREAM = 2**30 + 5
 

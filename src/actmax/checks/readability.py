@@ -22,11 +22,11 @@ import torch
 from actmax.checks.measure import Measure, against
 from actmax.checks.predictor import ORDER, TOP, Detection, detect
 from actmax.checks.sample import Sample
-from actmax.decode.rescore import cross_entropy_of
+from actmax.corpus.token_text import token_text
 from actmax.models.read import read
-from actmax.objectives.units import along
-from actmax.observe.token_text import token_text
+from actmax.objectives.activation import along
 from actmax.results.finding import Control, Group, Number, Passage, Picture, Series
+from actmax.search.rescore import cross_entropy_of
 
 SNIPPETS = 24
 DECODED = "soft ascent, nearest tokens"

@@ -13,15 +13,15 @@ from jaxtyping import Bool, Float32, Int
 from torch import Tensor
 
 from actmax.checks.kinds import Scale
+from actmax.corpus.reading import Readings
+from actmax.corpus.windows import Windows
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.residual import residual_at
 from actmax.models.sites import EMBED, LOGITS, Site, Unit, list_sites
-from actmax.objectives.units import along
-from actmax.observe.reading import Readings
-from actmax.observe.windows import Windows
+from actmax.objectives.activation import along
+from actmax.progress import Progress, silent
 
 _AT_ONCE = 8
 _RESIDUAL = ("hook_resid_pre", "hook_resid_post")

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import torch
 
-from actmax.inputs.streams import stream
 from actmax.models.model import Model, Source
+from actmax.rng import stream
 
 _STREAM = 2**30 + 29
 

@@ -13,16 +13,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from actmax.decode.nearest import nearest_tokens
 from actmax.inputs.soft import random_start
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sites import Site, Unit
+from actmax.objectives.activation import Positions, along, reduce
 from actmax.objectives.objective import Objective, Reading
 from actmax.objectives.penalties import squared_norm
-from actmax.objectives.units import Positions, along, reduce
 from actmax.search.method import Problem, Step
 from actmax.search.methods.soft_ascent import SoftAscent
+from actmax.search.nearest import nearest_tokens
 from actmax.search.run import run
 from actmax.search.scorer import Scorer
 from actmax.shapes import Embeds, Scores

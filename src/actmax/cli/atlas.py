@@ -29,7 +29,7 @@ from actmax.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from actmax.observe.atlas import AtlasExample, AtlasUnit
+    from actmax.atlas.atlas import AtlasExample, AtlasUnit
 
 app = typer.Typer(
     help="Record every unit of a model over a corpus, and look things up.", no_args_is_help=True
@@ -87,11 +87,11 @@ def build(
     policy = bos_policy(bos)
     prepare_out(folder)
     opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
-    from actmax.observe.atlas import Atlas
-    from actmax.observe.atlas_build import AtlasSettings, build_atlas
-    from actmax.observe.corpus import open_corpus
-    from actmax.observe.recorder import keep_memory
-    from actmax.observe.windows import windows_of
+    from actmax.atlas.atlas import Atlas
+    from actmax.atlas.build import AtlasSettings, build_atlas
+    from actmax.corpus.corpus import open_corpus
+    from actmax.corpus.windows import windows_of
+    from actmax.observation.recorder import keep_memory
 
     keep_memory()
     most = max_tokens or None
@@ -141,7 +141,7 @@ def show(
     """
     from dataclasses import asdict
 
-    from actmax.observe.atlas import Atlas
+    from actmax.atlas.atlas import Atlas
 
     atlas = Atlas.open(folder)
     found = atlas.unit(unit)
@@ -185,7 +185,7 @@ def find(
     """
     from dataclasses import asdict
 
-    from actmax.observe.atlas import Atlas
+    from actmax.atlas.atlas import Atlas
 
     found = Atlas.open(folder).find(text, end="bottom" if bottom else "top", limit=limit)
     if json:

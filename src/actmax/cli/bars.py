@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from actmax.fetch.progress import Progress, silent
+from actmax.progress import Progress, silent
 
 
 @contextlib.contextmanager

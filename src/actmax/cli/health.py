@@ -111,9 +111,9 @@ def _free_memory() -> int | None:
 
 
 def _cache() -> Finding:
-    from actmax.fetch.asset import is_fetched
-    from actmax.fetch.assets import SMOLLM2
-    from actmax.fetch.cache import bytes_under, cache_dir
+    from actmax.assets.asset import is_fetched
+    from actmax.assets.known import SMOLLM2
+    from actmax.cache import bytes_under, cache_dir
     from actmax.models.default import default_is_ready
 
     cache = cache_dir()
@@ -133,7 +133,7 @@ def _cache() -> Finding:
 
 
 def _model(name: str | None) -> Iterator[Finding]:
-    from actmax.fetch.assets import SMOLLM2
+    from actmax.assets.known import SMOLLM2
     from actmax.models.default import default_is_ready
     from actmax.models.directory import check_directory
 
@@ -170,7 +170,7 @@ def _model(name: str | None) -> Iterator[Finding]:
 
 
 def _installer() -> Finding:
-    from actmax.fetch.wheel import installer
+    from actmax.assets.wheel import installer
     from actmax.models.default import default_is_ready
 
     found = installer()

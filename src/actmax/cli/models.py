@@ -70,8 +70,8 @@ def models(
 
 
 def _list(model: str | None, out: Path | None, *, verify: bool, json: bool, quiet: bool) -> None:
-    from actmax.fetch.assets import ASSETS
-    from actmax.fetch.cache import bytes_under, cache_dir
+    from actmax.assets.known import ASSETS
+    from actmax.cache import bytes_under, cache_dir
     from actmax.models.cached import cached_items
 
     items = [item for item in cached_items() if model in (None, item.name)]
@@ -133,8 +133,8 @@ def _size(count: int) -> str:
 def _fetch(name: str | None, dtype: str, out: Path | None, *, json: bool, quiet: bool) -> None:
     with progress_bar(quiet=quiet) as progress:
         progress("starting", 0, None)
-        from actmax.fetch.asset import fetch_asset
-        from actmax.fetch.assets import ASSETS, SMOLLM2
+        from actmax.assets.asset import fetch_asset
+        from actmax.assets.known import ASSETS, SMOLLM2
 
         wanted = name or SMOLLM2.name
         if wanted == SMOLLM2.name:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from actmax.observe.observation import Example, UnitObservation
-    from actmax.observe.result import ObserveResult
+    from actmax.observation.observation import Example, UnitObservation
+    from actmax.observation.result import ObserveResult
 
 _BEFORE, _AFTER = 44, 22
 """Characters of context in the terminal; the page and result.json hold all of it."""
@@ -85,7 +85,7 @@ def observe(
         raise ActmaxError("--neuronpedia writes files; say where with --out DIR.")
     folder = None if out is None else prepare_out(out)
     opened = open_model(model, device=device, dtype=dtype, quiet=quiet)
-    from actmax.observe.run import observe as look
+    from actmax.api.observe import observe as look
 
     with stage_bar(quiet=quiet, tokens_in="observing") as progress:
         result = look(
@@ -106,7 +106,7 @@ def observe(
     if folder is not None:
         result.save(folder)
     if folder is not None and neuronpedia:
-        from actmax.observe.export import export_neuronpedia
+        from actmax.atlas.neuronpedia import export_neuronpedia
 
         export_neuronpedia(result, folder / "neuronpedia")
     if json:

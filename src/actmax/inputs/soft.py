@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from actmax.errors import ActmaxError
-from actmax.inputs.streams import stream
 from actmax.models.model import Model
+from actmax.rng import stream
 from actmax.shapes import Embeds
 
 TEXT_NOISE = 0.1

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from actmax.fetch.asset import asset_path, is_fetched
-from actmax.fetch.assets import ASSETS
-from actmax.fetch.cache import bytes_under, cache_dir, sha256_of
+from actmax.assets.asset import asset_path, is_fetched
+from actmax.assets.known import ASSETS
+from actmax.cache import bytes_under, cache_dir, sha256_of
 from actmax.models.gguf_file import manifest_of
 
 Kind = Literal["model", "file", "corpus", "tokens", "scales", "hub"]

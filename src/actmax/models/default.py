@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actmax.fetch.asset import fetch_asset
-from actmax.fetch.assets import SMOLLM2
-from actmax.fetch.progress import Progress, silent
+from actmax.assets.asset import fetch_asset
+from actmax.assets.known import SMOLLM2
 from actmax.models.gguf_file import converted, converted_dir, manifest_of
+from actmax.progress import Progress, silent
 
 DEFAULT_MODEL = SMOLLM2.name
 

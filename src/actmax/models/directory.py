@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from actmax.cache import sha256_of
 from actmax.errors import ActmaxError
-from actmax.fetch.cache import sha256_of
 
 _PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "tekken.json", "vocab.txt")

@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from actmax.cache import cache_dir, locked, os_reason, placing, sha256_of
 from actmax.errors import ActmaxError
-from actmax.fetch.cache import cache_dir, locked, os_reason, placing, sha256_of
-from actmax.fetch.progress import Progress, silent
+from actmax.progress import Progress, silent
 
 CONVERSION = 1
 """Raised when the conversion changes, so that directories made by an older one are not used."""

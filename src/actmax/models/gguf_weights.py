@@ -23,7 +23,7 @@ from gguf import GGUFReader, dequantize
 from torch import Tensor
 
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress
+from actmax.progress import Progress
 
 _TOP = {
     "token_embd.weight": "model.embed_tokens.weight",

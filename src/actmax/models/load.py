@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from actmax.assets.known import SMOLLM2
 from actmax.errors import ActmaxError
-from actmax.fetch.assets import SMOLLM2
-from actmax.fetch.progress import Progress, silent
 from actmax.models.default import DEFAULT_MODEL, default_model_dir
 from actmax.models.directory import check_directory, weights_hash
 from actmax.models.families import family_of
@@ -27,6 +26,7 @@ from actmax.models.placement import device_of, dtype_of
 from actmax.models.pretrained import load_pretrained, reach_hub
 from actmax.models.read import read
 from actmax.models.sites import Site
+from actmax.progress import Progress, silent
 
 _PROBE = 8
 

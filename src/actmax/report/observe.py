@@ -11,8 +11,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from actmax.observe.observation import Example, UnitObservation, Winner
-from actmax.observe.result import ObserveResult
+from actmax.observation.observation import Example, UnitObservation, Winner
+from actmax.observation.result import ObserveResult
 from actmax.report.heat import heat
 from actmax.report.numbers import count, number, percent, seconds
 from actmax.report.observe_plots import histogram

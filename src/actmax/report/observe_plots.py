@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from actmax.observe.observation import UnitObservation
+from actmax.observation.observation import UnitObservation
 from actmax.report.figure import BLUE, INK, MUTED, ORANGE, axes, figure, svg
 from actmax.report.numbers import count, number
 from actmax.report.page import Plot

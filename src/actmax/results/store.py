@@ -22,8 +22,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from actmax.cache import replacing
 from actmax.errors import ActmaxError
-from actmax.fetch.cache import replacing
 from actmax.results.plain import json_text
 
 LEAST_FREE = 8_000_000

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from actmax.errors import ActmaxError
 from actmax.models.sites import Site, Unit
-from actmax.objectives.units import Positions, along
+from actmax.objectives.activation import Positions, along
 from actmax.shapes import Acts, Scores
 
 Where: TypeAlias = Positions | int

@@ -26,8 +26,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from actmax.cache import os_reason
 from actmax.errors import ActmaxError
-from actmax.fetch.cache import os_reason
 from actmax.search.meter import Cost
 
 NAME = "search.journal"

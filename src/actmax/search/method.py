@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from actmax.models.sites import Unit
-from actmax.objectives.units import Positions
+from actmax.objectives.activation import Positions
 from actmax.search.scorer import Scorer
 from actmax.shapes import Embeds
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import torch
 
-from actmax.inputs.streams import stream
 from actmax.inputs.tokens import Tokens
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.residual import residual_at
 from actmax.models.sites import Site
+from actmax.rng import stream
 from actmax.search.goal import Sinks
 
 _ROWS, _LENGTH = 32, 24

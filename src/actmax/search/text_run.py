@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from actmax.errors import ActmaxError
-from actmax.inputs.streams import stream
+from actmax.rng import stream
 from actmax.search.alone import Solution, run_alone
 from actmax.search.archive import Archive, Found
 from actmax.search.identity import identity_of

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from actmax.corpus.tokens import Tokens
 from actmax.errors import ActmaxError
-from actmax.observe.corpus_tokens import Tokens
 from actmax.selectivity.sample import Sample
 from actmax.stats.correlates import Correlation, correlate
 from actmax.stats.samples import Labels, Values

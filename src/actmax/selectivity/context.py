@@ -21,9 +21,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.sites import Site
+from actmax.progress import Progress, silent
 from actmax.selectivity.extract import Take, extract
 from actmax.selectivity.sample import Sample, sample_of_text
 

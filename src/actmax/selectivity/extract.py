@@ -23,13 +23,13 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor
 
+from actmax.corpus.sinks import MULTIPLE
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.residual import residual_at
 from actmax.models.sites import LOGITS, Site, width
-from actmax.observe.sinks import MULTIPLE
+from actmax.progress import Progress, silent
 from actmax.selectivity.sample import Sample
 from actmax.shapes import Acts, Ids
 

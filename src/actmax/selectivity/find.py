@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from actmax.corpus.tokens import Tokens
 from actmax.errors import ActmaxError
-from actmax.observe.corpus_tokens import Tokens
 
 JOINERS = "'’-"
 """Between two letters these make one longer word."""

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from actmax.corpus.token_text import token_text
+from actmax.corpus.tokens import Tokens
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sites import Unit, resolve
-from actmax.objectives.units import along
-from actmax.observe.corpus_tokens import Tokens
-from actmax.observe.token_text import token_text
+from actmax.objectives.activation import along
 from actmax.selectivity.find import Match
 from actmax.selectivity.groups import Found, Group, Source, in_context
 from actmax.selectivity.sample import Sample

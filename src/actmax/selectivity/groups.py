@@ -19,8 +19,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from actmax.corpus.tokens import Tokens
 from actmax.errors import ActmaxError
-from actmax.observe.corpus_tokens import Tokens
 from actmax.selectivity.files import Row
 from actmax.selectivity.find import Match, document_of, find_words, spread
 from actmax.selectivity.sample import Sample, sample_of_text

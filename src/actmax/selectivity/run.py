@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from actmax.errors import ActmaxError
-from actmax.fetch.progress import Progress, silent
 from actmax.models.model import Model
 from actmax.models.sites import Site
+from actmax.progress import Progress, silent
 from actmax.selectivity import compare as comparing
 from actmax.selectivity.compare import Chance, Comparison, HeldOut, Scope, Test
 from actmax.selectivity.confounds import Confounds, Covariates, confounds, covariates_of

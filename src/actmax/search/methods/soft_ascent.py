@@ -23,8 +23,8 @@ from torch import Tensor
 
 from actmax.errors import ActmaxError
 from actmax.inputs.soft import tangent, to_shell
+from actmax.objectives.activation import along, reduce, site_profile
 from actmax.objectives.penalties import shell_radius
-from actmax.objectives.units import along, reduce, site_profile
 from actmax.search.method import Problem, Step
 from actmax.search.scorer import Gradient, Scorer
 from actmax.shapes import Embeds

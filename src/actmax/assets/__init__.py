@@ -1,0 +1,1 @@
+"""Model files and corpora that are fetched: pinned, checked by hash, and kept in the cache."""

@@ -1,0 +1,1 @@
+"""Atlases: observations of every unit of a model, on disk."""

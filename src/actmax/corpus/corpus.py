@@ -1,0 +1,120 @@
+"""Corpora by name or path, tokenised once.
+
+1. A name becomes a :class:`~actmax.corpus.source.Source`: the default corpus, files and folders,
+   stdin, or a data set of the hub.
+2. Its documents are streamed into the cache as UTF-8, hashed on the way; what cannot be read is counted.
+3. They are tokenised there, in the cache too. Both are found again by content: the bytes of the files, the
+   text, the tokenizer.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+from actmax.assets.known import ASSETS, WIKIPEDIA_EXCERPT
+from actmax.corpus.files import file_source, stdin_source
+from actmax.corpus.hub import hub_source
+from actmax.corpus.source import Document, Skips, Source
+from actmax.corpus.store import stored_text, stored_tokens
+from actmax.corpus.tokens import Tokens
+from actmax.errors import ActmaxError
+from actmax.progress import Progress, silent
+
+DEFAULT_CORPUS = WIKIPEDIA_EXCERPT.name
+
+READ_AHEAD = 8_000_000
+"""Characters that are read at least where a number of tokens is asked for, to spread the choice over."""
+
+
+def open_corpus(
+    names: str | Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    field: str = "text",
+    max_tokens: int | None = None,
+    progress: Progress = silent,
+) -> Tokens:
+    """A corpus, read and tokenised, or found in the cache.
+
+    Args:
+        names: ``wikipedia-excerpt``, paths of ``.txt``, ``.jsonl`` and ``.parquet`` files or folders of them,
+            ``-`` for text on stdin, or ``hf:NAME``; several are read one after another.
+        tokenizer: the model's.
+        field: which field of a JSON object, or column of a table, holds the text.
+        max_tokens: how many tokens will be read of it. Of a long corpus only so much is stored that they can
+            be spread over (8 million characters, or at least 64 for each token); None stores all of it.
+        progress: told of fetching, reading and tokenising.
+
+    Raises:
+        ActmaxError: there is no such corpus, it holds no text, is not text, or has no such field; a data set
+            cannot be reached or is endless (``max_tokens`` is None); the disk of the cache is full.
+    """
+    given = [names] if isinstance(names, str) else list(names)
+    if not given:
+        raise ActmaxError(f"No corpus was named; give a path or {DEFAULT_CORPUS}.")
+    # Rounded up to a power of two, so that asking for a few tokens more does not store the text again.
+    limit = None if max_tokens is None else max(READ_AHEAD, 1 << (64 * max_tokens - 1).bit_length())
+    sources = [source_of(name, field=field, bounded=limit is not None, progress=progress) for name in given]
+    text = stored_text(_together(sources), limit, progress)
+    return stored_tokens(text, tokenizer, progress)
+
+
+def source_of(name: str, *, field: str, bounded: bool, progress: Progress = silent) -> Source:
+    """Where the documents of one named corpus come from.
+
+    Raises:
+        ActmaxError: as :func:`open_corpus`.
+    """
+    if name == DEFAULT_CORPUS:
+        return _wikipedia(progress)
+    if name == "-":
+        return stdin_source(sys.stdin.buffer, terminal=sys.stdin.isatty())
+    if name.startswith("hf:"):
+        return hub_source(name.removeprefix("hf:"), field=field, bounded=bounded)
+    return file_source(name, field=field, known=[DEFAULT_CORPUS])
+
+
+def attribution_of(name: str) -> str:
+    """What is owed wherever text of a named corpus is shown; empty for what the user brings."""
+    return ASSETS[name].attribution if name in ASSETS else ""
+
+
+def _wikipedia(progress: Progress) -> Source:
+    from actmax.assets.asset import fetch_asset
+    from actmax.corpus.wiki import read_articles
+
+    path = fetch_asset(WIKIPEDIA_EXCERPT, progress)
+
+    def documents(skips: Skips) -> Iterator[Document]:
+        for article in read_articles(path):
+            yield Document(article.title, article.text)
+
+    return Source(
+        DEFAULT_CORPUS,
+        documents,
+        key=WIKIPEDIA_EXCERPT.member_sha256,
+        attribution=WIKIPEDIA_EXCERPT.attribution,
+    )
+
+
+def _together(sources: Sequence[Source]) -> Source:
+    if len(sources) == 1:
+        return sources[0]
+
+    def documents(skips: Skips) -> Iterator[Document]:
+        for source in sources:
+            yield from source.documents(skips)
+
+    keys = [source.key for source in sources]
+    shown = [source.name for source in sources[:3]]
+    more = f" + {len(sources) - 3} more" if len(sources) > 3 else ""
+    owed = dict.fromkeys(source.attribution for source in sources if source.attribution)
+    return Source(
+        " + ".join(shown) + more,
+        documents,
+        key=None if None in keys else "\n".join(str(key) for key in keys),
+        attribution="; ".join(owed),
+    )

@@ -1,0 +1,67 @@
+"""Data sets of the hub, streamed: ``hf:NAME``, ``hf:NAME@CONFIG``, either with ``:SPLIT`` at the end.
+
+Nothing of a data set is run as code, and no more of it is fetched than is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from actmax.corpus.source import Document, Skips, Source
+from actmax.errors import ActmaxError
+
+_NAME = re.compile(r"(?P<name>[^@]+?)(?:@(?P<config>[^:]+))?(?::(?P<split>\w+))?")
+
+
+def hub_source(name: str, *, field: str, bounded: bool) -> Source:
+    """A data set by its hub name (or a local folder that the ``datasets`` library can load).
+
+    Raises:
+        ActmaxError: ``datasets`` is not installed, the name is not one, or the stream has no bound.
+    """
+    parsed = _NAME.fullmatch(name)
+    if parsed is None:
+        raise ActmaxError(f"'hf:{name}' is no data set; write hf:NAME, hf:NAME@CONFIG or hf:NAME:SPLIT.")
+    if not bounded:
+        raise ActmaxError(f"hf:{name} is streamed and may never end; say how much to read with --max-tokens.")
+    try:
+        import datasets
+    except ModuleNotFoundError as error:
+        raise ActmaxError(
+            "Reading hf: corpora needs the library datasets; run: pip install 'actmax[hub]'."
+        ) from error
+    split = parsed["split"] or "train"
+
+    def documents(skips: Skips) -> Iterator[Document]:
+        number = 0
+        try:
+            rows: Any = datasets.load_dataset(parsed["name"], parsed["config"], split=split, streaming=True)
+            for row in rows:
+                number += 1
+                if number == 1 and field not in row:
+                    raise ActmaxError(
+                        f"The data set {name!r} has no field {field!r} (it has {', '.join(row)}); name one"
+                        " with --field."
+                    )
+                if isinstance(row.get(field), str):
+                    yield Document(f"{split} row {number:,}", row[field])
+                else:
+                    skips.add("row without text was left out", "rows without text were left out")
+        except ActmaxError:
+            raise
+        except Exception as error:  # the library raises what its many parts raise
+            raise _sentence(name, number, error) from error
+
+    return Source(f"hf:{name}", documents, key=None)
+
+
+def _sentence(name: str, number: int, error: Exception) -> ActmaxError:
+    said = " ".join(str(error).split())[:200].rstrip(".")
+    if number:
+        return ActmaxError(f"Reading hf:{name} broke off at row {number:,} ({said}); try again.")
+    return ActmaxError(
+        f"The data set hf:{name} cannot be loaded ({type(error).__name__}: {said}); check its name, config"
+        " and split, and that you are online."
+    )

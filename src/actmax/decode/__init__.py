@@ -1,1 +1,0 @@
-"""From optimised vectors to tokens, and the truth about those tokens."""

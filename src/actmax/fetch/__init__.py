@@ -1,1 +1,0 @@
-"""Files that actmax needs and does not carry: fetched once, verified, kept in the user's cache."""
