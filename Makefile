@@ -63,7 +63,7 @@ clean: ## Remove .venv and whatever tools left; keeps runs/
 
 .venv/.dev: pyproject.toml constraints.txt | .venv/.python
 	@echo "Installing actmax and its development tools into .venv (the first time takes minutes)" >&2
-	@$(PIP) -e '.[dev,stats]'
+	@$(PIP) -e '.[dev]'
 	@touch .venv/.base $@
 
 .venv/.docs: pyproject.toml constraints.txt | .venv/.python
@@ -77,7 +77,7 @@ constraints:
 	"$(PYTHON)" -m venv build/constraints
 	grep '^torch==' constraints.txt > build/constraints/torch.txt
 	build/constraints/bin/python -m pip install -q -q --no-compile -c build/constraints/torch.txt \
-	  -e '.[stats,web,ray,hub,dev,docs]'
+	  -e '.[hub,dev,docs]'
 	{ grep '^#' constraints.txt; build/constraints/bin/python -m pip freeze --exclude-editable --exclude actmax \
 	  | sed 's/+cpu$$//' | LC_ALL=C sort -f; } > build/constraints/new.txt
 	mv build/constraints/new.txt constraints.txt

@@ -74,7 +74,7 @@ def test_no_installer(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
 def test_a_missing_extra_is_a_note(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(health, "_EXTRAS", {"stats": ("no_such_module_at_all",)})
-    found = findings(capsys)["extra stats"]
+    monkeypatch.setattr(health, "_EXTRAS", {"hub": ("no_such_module_at_all",)})
+    found = findings(capsys)["extra hub"]
     assert (found["state"], found["found"]) == ("note", "no_such_module_at_all not installed")
-    assert "pip install 'actmax[stats]'" in found["mend"]
+    assert "pip install 'actmax[hub]'" in found["mend"]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -113,9 +112,3 @@ def test_the_type_of_the_activations_does_not_matter(test: Test, dtype: str) -> 
 def test_no_units_give_empty_results(test: Test) -> None:
     result = test(np.zeros((6, 0)), np.arange(6) < 3)
     assert vars(result)[next(iter(vars(result)))].shape == (0,)
-
-
-def test_a_missing_library_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "scipy.special", None)
-    with pytest.raises(ActmaxError, match=r"^the statistics need scipy, .* pip install actmax\[stats\]$"):
-        welch(np.array([[0.0], [1.0], [2.0], [5.0]]), np.array([True, True, False, False]))

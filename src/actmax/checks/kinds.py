@@ -19,8 +19,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from actmax.stats.extras import need
-
 ALIKE, SHARE, FEWEST = 0.5, 0.1, 3
 SCATTERED = -1
 
@@ -79,7 +77,9 @@ def kinds(directions: Float[np.ndarray, "n d"]) -> Kinds:
         return Kinds(np.full(n, SCATTERED, dtype=np.int64), float("nan"))
     cosine = directions @ directions.T
     alike = float((cosine[np.triu_indices(n, 1)] > ALIKE).mean())
-    linked = need("sklearn.cluster").AgglomerativeClustering(
+    from sklearn.cluster import AgglomerativeClustering
+
+    linked = AgglomerativeClustering(
         n_clusters=None, metric="precomputed", linkage="average", distance_threshold=1 - ALIKE
     )
     groups = linked.fit((1 - cosine).clip(min=0)).labels_

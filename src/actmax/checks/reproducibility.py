@@ -105,9 +105,9 @@ def best_matching(table: Float[np.ndarray, "pos pos"]) -> float:
     if size <= _BRUTE_FORCE:
         rows = np.arange(size)
         return max(float(table[rows, list(order)].mean()) for order in permutations(range(size)))
-    from actmax.stats.extras import need
+    from scipy.optimize import linear_sum_assignment
 
-    rows, columns = need("scipy.optimize").linear_sum_assignment(table, maximize=True)
+    rows, columns = linear_sum_assignment(table, maximize=True)
     return float(table[rows, columns].mean())
 
 

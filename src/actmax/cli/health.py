@@ -16,13 +16,19 @@ from typing import Literal
 from actmax.errors import ActmaxError
 from actmax.version import __version__
 
-_PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "gguf", "numpy", "pyarrow", "matplotlib")
-_EXTRAS = {
-    "stats": ("scipy", "statsmodels", "sklearn"),
-    "web": ("starlette", "uvicorn"),
-    "hub": ("datasets",),
-    "ray": ("ray",),
-}
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "gguf",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pyarrow",
+    "matplotlib",
+)
+_EXTRAS = {"hub": ("datasets",)}
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 _NEEDED_MEMORY = 2_000_000_000
 """Bytes that the default model in float32 and a search on it take, with room."""

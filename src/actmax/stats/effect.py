@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from actmax.errors import ActmaxError
-from actmax.stats.extras import need
 from actmax.stats.moments import from_first_sample, group_moments
 from actmax.stats.samples import Labels, PerUnit, Values, chunks, first_group_first, group_sizes
 from actmax.stats.ttest import paired
@@ -63,7 +63,6 @@ def cohens_d_paired(first: Values, second: Values, level: float = 0.95) -> Effec
 def _effect(d: PerUnit, scale: float, df: int, level: float) -> Effect:
     if not 0 < level < 1:
         raise ActmaxError(f"the confidence level is {level}; give a number between 0 and 1, such as 0.95")
-    special = need("scipy.special")
     tail = (1 - level) / 2
     low = noncentrality(d / scale, df, 1 - tail) * scale
     high = noncentrality(d / scale, df, tail) * scale
@@ -80,7 +79,6 @@ def noncentrality(t: PerUnit, df: int, quantile: float, tolerance: float = 1e-10
     Secant steps on the normal score of the distribution function, which is nearly a straight line in the
     noncentrality: about five evaluations for all units. NaN where ``t`` is not finite.
     """
-    special = need("scipy.special")
     # F(t; delta) = 1 - F(-t; -delta), so the search runs on |t|, where the series is accurate.
     size = np.abs(t)
     with np.errstate(invalid="ignore"):

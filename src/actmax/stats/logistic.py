@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Int
+from scipy.special import ndtr, xlogy
 
-from actmax.stats.extras import need
 from actmax.stats.moments import Moments, constant, group_moments
 from actmax.stats.newton import Solver, careful, finish, quick
 from actmax.stats.samples import (
@@ -103,7 +103,7 @@ def logistic(values: Values, labels: Labels) -> Logistic:
             _fill(result, place[where], _regular(chunk, first, second, everything, careful))
     null = n1 * np.log(n1 / (n1 + n2)) + n2 * np.log(n2 / (n1 + n2))
     ratio = np.maximum(2 * (result.log_likelihood - null), 0.0)
-    chance = 2 * need("scipy.special").ndtr(-np.sqrt(ratio))  # chi-squared of one degree is a normal squared
+    chance = 2 * ndtr(-np.sqrt(ratio))  # chi-squared of one degree is a normal squared
     result.p_ratio[:] = np.where(result.status == Status.CONSTANT, np.nan, chance)
     return result
 
@@ -144,7 +144,7 @@ def _regular(
     slope = fits.slope / deviation
     error = fits.standard_error / deviation
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * need("scipy.special").ndtr(-np.abs(slope / error))
+        p = 2 * ndtr(-np.abs(slope / error))
         threshold = mean - fits.intercept / slope
     return {
         "slope": slope,
@@ -170,7 +170,6 @@ def _limits(
     tied_first = np.count_nonzero(at[: first.n], axis=0)
     tied_second = np.count_nonzero(at[first.n :], axis=0)
     tied = np.maximum(tied_first + tied_second, 1)
-    xlogy = need("scipy.special").xlogy
     return {
         "slope": np.where(flat, 0.0, np.where(up, np.inf, -np.inf)),
         "intercept": np.where(flat, np.log(first.n / second.n), np.nan),

@@ -16,7 +16,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from actmax.errors import ActmaxError
-from actmax.stats.extras import need
 from actmax.stats.logistic import logistic, predict
 from actmax.stats.samples import Labels, Values, group_sizes
 from actmax.stats.ttest import welch
@@ -119,7 +118,9 @@ class _Fitted:
 
 def _fit(values: Values, labels: Labels, candidates: int, rng: np.random.Generator) -> _Fitted:
     """The penalised fit on the units with the largest ``|t|``, its penalty chosen by cross-validation."""
-    linear, selection = need("sklearn.linear_model"), need("sklearn.model_selection")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
     t = np.nan_to_num(np.abs(welch(values, labels).t), nan=-1.0, posinf=np.inf)
     units = np.sort(np.argsort(-t, kind="stable")[:candidates])
     x = values[:, units].astype(np.float64)
@@ -128,9 +129,9 @@ def _fit(values: Values, labels: Labels, candidates: int, rng: np.random.Generat
     x = (x - mean) / deviation
     inner = max(2, min(3, min(np.count_nonzero(labels), np.count_nonzero(~labels))))
     seed = int(rng.integers(2**31))
-    estimator = linear.LogisticRegression(l1_ratio=1.0, solver="liblinear", max_iter=1000, random_state=seed)
-    splits = selection.StratifiedKFold(inner, shuffle=True, random_state=seed)
-    search = selection.GridSearchCV(estimator, {"C": PENALTIES}, cv=splits, scoring="neg_log_loss")
+    estimator = LogisticRegression(l1_ratio=1.0, solver="liblinear", max_iter=1000, random_state=seed)
+    splits = StratifiedKFold(inner, shuffle=True, random_state=seed)
+    search = GridSearchCV(estimator, {"C": PENALTIES}, cv=splits, scoring="neg_log_loss")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         search.fit(x, labels)
@@ -151,13 +152,14 @@ def _splitter(
     labels: Labels, documents: Int[np.ndarray, " samples"] | None, folds: int, rng: np.random.Generator
 ) -> list[tuple[Any, Any]] | None:
     """Training and test samples of each fold; None where a training part would lack a label."""
-    selection = need("sklearn.model_selection")
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
     groups = np.arange(len(labels)) if documents is None else documents
     holding = min(len(np.unique(groups[labels])), len(np.unique(groups[~labels])))
     if folds < 2 or holding < folds:
         return None
     seed = int(rng.integers(2**31))
-    kind = selection.StratifiedKFold if documents is None else selection.StratifiedGroupKFold
+    kind = StratifiedKFold if documents is None else StratifiedGroupKFold
     splits = kind(folds, shuffle=True, random_state=seed)
     pairs = list(splits.split(labels[:, None], labels, documents))
     enough = all(min(np.bincount(labels[train], minlength=2)) >= 2 and len(test) for train, test in pairs)

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.special import ndtr
 
-from actmax.stats.extras import need
 from actmax.stats.samples import Flags, Labels, PerUnit, Values, chunks, group_sizes
 
 EXACT_UP_TO = 8
@@ -127,7 +127,7 @@ def _p_value(u: PerUnit, ties: PerUnit, n1: int, n2: int) -> PerUnit:
     deviation = np.sqrt(n1 * n2 / 12 * ((n + 1) - ties / (n * (n - 1))))
     with np.errstate(divide="ignore", invalid="ignore"):
         z = (larger - n1 * n2 / 2 - 0.5) / deviation
-    p = 2 * need("scipy.special").ndtr(-z)
+    p = 2 * ndtr(-z)
     p = np.where(ties == _tie_term(n), 1.0, p)
     if min(n1, n2) <= EXACT_UP_TO:
         untied = ties == 0

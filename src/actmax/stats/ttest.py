@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtr
 
 from actmax.errors import ActmaxError
-from actmax.stats.extras import need
 from actmax.stats.moments import constant, from_first_sample, group_moments, moments
 from actmax.stats.samples import Flags, Labels, PerUnit, Values, chunks, first_group_first, group_sizes
 
@@ -93,4 +93,4 @@ def _test(difference: PerUnit, error: PerUnit, df: PerUnit, flat: Flags) -> TTes
 
 def two_sided(t: PerUnit, df: PerUnit | int) -> PerUnit:
     """The two-sided p-value of Student's t (NaN stays NaN)."""
-    return np.asarray(2 * need("scipy.special").stdtr(df, -np.abs(t)), dtype=np.float64)
+    return np.asarray(2 * stdtr(df, -np.abs(t)), dtype=np.float64)
