@@ -148,4 +148,6 @@ def _manifest(model: Model, windows: Windows, policy: BosPolicy, command: str) -
         corpus_sha256=windows.tokens.text_sha256,
         vocabulary_mask=None,
         bos=f"{policy} ({meant})",
+        stored=model.source.precision,
+        files=model.source.files,
     )

@@ -35,4 +35,6 @@ def manifest_of(
         corpus_sha256=corpus_sha256,
         vocabulary_mask=vocabulary_mask,
         bos=bos,
+        stored=model.source.precision,
+        files=model.source.files,
     )

@@ -110,6 +110,8 @@ def write_result(out: Path | None, data: Any) -> None:
 def open_model(name: str | None, *, device: str, dtype: str, quiet: bool) -> Model:
     """The model that ``--model``, ``--device`` and ``--dtype`` ask for, with a progress line while it loads.
 
+    Where there was a choice of weight files, a line on stderr says which were read.
+
     Raises:
         ActmaxError: as :func:`actmax.models.load.load`.
     """
@@ -117,4 +119,7 @@ def open_model(name: str | None, *, device: str, dtype: str, quiet: bool) -> Mod
         progress("starting", 0, None)
         from actmax.models.load import load
 
-        return load(name, device=device, dtype=dtype, progress=progress)
+        model = load(name, device=device, dtype=dtype, progress=progress)
+    if model.source.note and not quiet:
+        typer.echo(f"actmax: {model.source.note}", err=True)
+    return model

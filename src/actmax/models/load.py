@@ -9,23 +9,26 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from actmax.assets.known import SMOLLM2
 from actmax.errors import ActmaxError
 from actmax.models.default import DEFAULT_MODEL, default_model_dir
-from actmax.models.directory import check_directory, weights_hash
+from actmax.models.directory import hash_of_hashes
 from actmax.models.families import family_of
 from actmax.models.gguf_file import converted
 from actmax.models.model import Model, Source
 from actmax.models.placement import device_of, dtype_of
-from actmax.models.pretrained import load_pretrained, reach_hub
+from actmax.models.pretrained import Pretrained, load_pretrained, reach_hub
 from actmax.models.read import read
 from actmax.models.sites import Site
+from actmax.models.weights import check_finite
 from actmax.progress import Progress, silent
 
 _PROBE = 8
@@ -56,32 +59,67 @@ def load(
     place, precision = device_of(device), dtype_of(dtype)
     location, label, source = _find(name, revision, progress)
     progress("loading", 0, None)
-    net, tokenizer = load_pretrained(location, label, precision, revision)
-    if source.kind == "hub":
-        source = Source("hub", label, revision=getattr(net.config, "_commit_hash", None) or revision)
-    mover: Any = net  # (the stubs hide nn.Module.to)
+    loaded = load_pretrained(location, label, precision, revision)
+    mover: Any = loaded.net  # (the stubs hide nn.Module.to)
     mover.to(place)
-    return wrap(net, tokenizer, name=label, source=source)
+    return wrap(loaded.net, loaded.tokenizer, name=label, source=_traced(source, loaded))
+
+
+def _traced(source: Source, loaded: Pretrained) -> Source:
+    """A source with the files that were read; a GGUF file's own are known from its conversion."""
+    if source.kind in ("default", "gguf"):
+        return source
+    files = loaded.files()
+    weights = {path.name: files[path.name] for path in loaded.weights.paths}
+    return replace(
+        source,
+        revision=loaded.folder.name if source.kind == "hub" else None,
+        sha256=hash_of_hashes(weights),
+        files=files,
+        precision=loaded.precision,
+        note=loaded.weights.note,
+    )
 
 
 def wrap(
-    net: PreTrainedModel,
+    net: nn.Module,
     tokenizer: PreTrainedTokenizerBase,
     name: str = "model",
     *,
     source: Source | None = None,
 ) -> Model:
-    """A model that is already in memory; it is switched to eval mode and its weights ask for no gradient.
+    """A transformers or PEFT model in memory, switched to eval mode, whose weights then ask for no gradient.
+
+    Of a PEFT model (LoRA and the like) the model inside is taken, in whose modules the adapter's are.
 
     Raises:
-        ActmaxError: unknown architecture, or the model reads embeddings otherwise than token ids.
+        ActmaxError: unknown architecture, weights that are not numbers, an adapter that acts outside of the
+            model's modules, or the model reads embeddings otherwise than token ids.
     """
-    net.train(False)
-    net.requires_grad_(False)
-    family = family_of(net.config.model_type)
-    model = Model(name, net, tokenizer, family, source or Source("memory", name))
+    inside = _inside_peft(net, name)
+    inside.train(False)
+    inside.requires_grad_(False)
+    family = family_of(inside.config.model_type)
+    model = Model(name, inside, tokenizer, family, source or Source("memory", name))
+    check_finite(inside, name, model.source.precision)
     check_embeddings(model)
     return model
+
+
+def _inside_peft(net: nn.Module, name: str) -> PreTrainedModel:
+    if isinstance(net, PreTrainedModel):
+        return net
+    unwrap: Any = getattr(net, "get_base_model", None)
+    if unwrap is None:
+        raise ActmaxError(f"{name!r} is a {type(net).__name__}; wrap takes a transformers or PEFT model.")
+    settings = dict(getattr(net, "peft_config", None) or {})
+    prompts = [str(s.peft_type) for s in settings.values() if getattr(s, "is_prompt_learning", False)]
+    if prompts:
+        raise ActmaxError(
+            f"The adapter of {name!r} ({prompts[0]}) puts vectors in front of the input, which is not a"
+            " part of the model that actmax reads; use an adapter of the modules, such as LoRA."
+        )
+    return _inside_peft(unwrap(), name)
 
 
 def check_embeddings(model: Model) -> None:
@@ -127,8 +165,7 @@ def _find(
     path = Path(text).expanduser()
     label = path.absolute().name or text
     if path.is_dir():
-        check_directory(path)
-        return str(path), label, Source("directory", text, sha256=weights_hash(path))
+        return str(path), label, Source("directory", text)
     if path.suffix.lower() == ".gguf" and path.is_file():
         folder = converted(path, name=path.stem, progress=progress)
         return str(folder), label, Source("gguf", text, sha256=_gguf_hash(folder))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -25,6 +26,12 @@ class Source:
     """The hub's commit, where there is one."""
     sha256: str | None = None
     """Of the GGUF file, or of the safetensors files (hash of their hashes, by name)."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The name and SHA-256 of every file that was read; empty for a model in memory."""
+    precision: str | None = None
+    """The types in which the files hold the weights, the most frequent first: ``bfloat16``, ``Q4_1, F32``."""
+    note: str = ""
+    """A sentence where there was a choice of files; usually empty."""
 
 
 @dataclass(frozen=True)

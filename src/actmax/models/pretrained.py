@@ -1,33 +1,45 @@
-"""The one place where transformers loads weights, and where its complaints become sentences.
+"""The one place where transformers loads a model.
 
-No code from a model's repository is ever run (``trust_remote_code=False``), only safetensors are opened, and
-a model whose files lack a weight is refused: transformers would fill it with random numbers and go on.
+1. No code from a model's repository is ever run (``trust_remote_code=False``), and only safetensors are
+   opened.
+2. Every tensor of the files has its place in the model or is refused by name
+   (:mod:`actmax.models.weights`); transformers would fill a missing weight with random numbers, leave out one
+   that has no place, and go on.
+3. Where there is a ``tokenizer.json`` it is the tokenizer, whatever class the config names: some classes put
+   their own way of cutting text in the place of the file's.
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from huggingface_hub import HfApi, try_to_load_from_cache
-from huggingface_hub import errors as hub
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
 )
-from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import cached_file
 
 from actmax.errors import ActmaxError
+from actmax.models.complaints import hushed, plain_errors
+from actmax.models.config_keys import check_config
+from actmax.models.directory import ADAPTER, WeightFiles, check_directory, files_read, weight_files
 from actmax.models.families import family_of
+from actmax.models.weights import (
+    Stored,
+    check_places,
+    check_shapes,
+    precision_of,
+    refuse_quantised,
+    stored_tensors,
+)
 
 ATTENTION = "eager"
 """Plain matrix products and a softmax: the same arithmetic for every shape and device, where ``sdpa`` picks a
@@ -35,31 +47,26 @@ kernel by shape, device and mask (so a row alone and in a batch could differ), a
 that cap their attention scores. For the short sequences of a search it is not slower."""
 
 
-@contextlib.contextmanager
-def hushed() -> Iterator[None]:
-    """No progress bars, warnings or log lines from transformers inside; its settings are put back after."""
-    talk: Any = transformers_logging
-    verbosity, bars = talk.get_verbosity(), talk.is_progress_bar_enabled()
-    hub_log = logging.getLogger("huggingface_hub")
-    hub_level = hub_log.level
-    talk.set_verbosity(logging.CRITICAL)
-    hub_log.setLevel(logging.CRITICAL)
-    talk.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        talk.set_verbosity(verbosity)
-        hub_log.setLevel(hub_level)
-        if bars:
-            talk.enable_progress_bar()
+@dataclass(frozen=True)
+class Pretrained:
+    """What transformers loaded, and from what."""
+
+    net: PreTrainedModel
+    """On the CPU."""
+    tokenizer: PreTrainedTokenizerBase
+    folder: Path
+    """The directory that was read; for a hub name, where the hub's cache holds it."""
+    weights: WeightFiles
+    precision: str
+    """The types in which the files hold the weights."""
+
+    def files(self) -> dict[str, str]:
+        """The name and SHA-256 of every file that was read (this reads them again)."""
+        return files_read(self.folder, self.weights)
 
 
-def load_pretrained(
-    location: str, label: str, dtype: torch.dtype, revision: str | None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Weights (on the CPU) and tokenizer of a directory or hub name.
+def load_pretrained(location: str, label: str, dtype: torch.dtype, revision: str | None) -> Pretrained:
+    """Weights and tokenizer of a directory or hub name.
 
     Args:
         location: A directory, or a hub name.
@@ -68,13 +75,18 @@ def load_pretrained(
         revision: Branch, tag or commit on the hub.
 
     Raises:
-        ActmaxError: for everything that a user can mend.
+        ActmaxError: the files are damaged, do not belong together, or are not what actmax can read.
     """
     common: dict[str, Any] = {"revision": revision, "trust_remote_code": False}
-    with hushed(), _plain(label, revision):
+    with hushed(), plain_errors(label, revision):
+        folder = Path(location) if Path(location).is_dir() else None
+        weights = None if folder is None else check_directory(folder)
         config = AutoConfig.from_pretrained(location, **common)
         family_of(config.model_type)
-        tokenizer = AutoTokenizer.from_pretrained(location, **common)
+        check_config(config, label)
+        if folder is not None and weights is not None:
+            _check_stored(config, weights, label)
+        tokenizer = _tokenizer(location, label, common)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             location,
             config=config,
@@ -84,14 +96,62 @@ def load_pretrained(
             output_loading_info=True,
             **common,
         )
-    net, info = loaded
-    missing = sorted(info["missing_keys"])
-    if missing:
+        net, info = loaded
+        if getattr(net, "_hf_peft_config_loaded", False):
+            raise ActmaxError(
+                f"{label!r} holds an adapter that transformers applied to its model; merge the two with"
+                " peft's merge_and_unload, save that, and load it instead."
+            )
+        if folder is None or weights is None:
+            folder, weights = _snapshot(location, getattr(config, "_commit_hash", None) or revision)
+        tensors = _check_stored(config, weights, label)
+        check_places(net, tensors, info, label)
+        return Pretrained(net, tokenizer, folder, weights, precision_of(tensors))
+
+
+def _check_stored(config: Any, weights: WeightFiles, label: str) -> dict[str, Stored]:
+    """Compare a config with the headers of the weight files; the tensors that these hold."""
+    tensors = stored_tensors(weights.paths, label)
+    settings = config.to_dict()
+    refuse_quantised(settings, tensors, label)
+    blocks = getattr(config.get_text_config(), "num_hidden_layers", None)
+    if isinstance(blocks, int) and blocks > len(tensors):
         raise ActmaxError(
-            f"The weights of {label!r} lack {missing[0]!r} ({len(missing)} missing in all); the model would"
-            " be partly random, so fetch or copy it again."
+            f"{label!r} cannot be loaded: its config asks for {blocks} blocks and its weights hold"
+            f" {len(tensors)} tensors; copy or fetch both again."
         )
-    return net, tokenizer
+    with torch.device("meta"):
+        automatic: Any = AutoModelForCausalLM
+        check_shapes(automatic.from_config(config, trust_remote_code=False), tensors, label)
+    return tensors
+
+
+def _snapshot(name: str, revision: str | None) -> tuple[Path, WeightFiles]:
+    """Where the hub's cache holds what was fetched, and the weights among it."""
+    config = try_to_load_from_cache(name, "config.json", revision=revision)
+    if not isinstance(config, str):
+        raise ActmaxError(
+            f"The cache of the hub does not hold the files of {name!r} that were loaded; try again."
+        )
+    return Path(config).parent, weight_files(Path(config).parent)
+
+
+def _tokenizer(location: str, label: str, common: dict[str, Any]) -> PreTrainedTokenizerBase:
+    """The tokenizer of ``tokenizer.json`` as it is; the class that the config names where there is none."""
+    whole = cached_file(
+        location,
+        "tokenizer.json",
+        revision=common["revision"],
+        _raise_exceptions_for_missing_entries=False,
+    )
+    automatic: Any = AutoTokenizer if whole is None else PreTrainedTokenizerFast
+    tokenizer: PreTrainedTokenizerBase = automatic.from_pretrained(location, **common)
+    if not tokenizer.is_fast:
+        raise ActmaxError(
+            f"The tokenizer of {label!r} cannot tell where its tokens lie in the text; save it as a fast"
+            " one, so that there is a tokenizer.json."
+        )
+    return tokenizer
 
 
 def reach_hub(name: str, revision: str | None) -> None:
@@ -100,80 +160,18 @@ def reach_hub(name: str, revision: str | None) -> None:
     (Left to itself, the download tries six times over 23 seconds.)
 
     Raises:
-        ActmaxError: the hub cannot be reached, or says that it has no such model or gives it to few.
+        ActmaxError: the hub cannot be reached, says that it has no such model or gives it to few, or holds an
+            adapter under that name.
     """
-    with hushed(), _plain(name, revision):
-        if isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str):
-            return
-        HfApi().model_info(name, revision=revision, timeout=10)
-
-
-@contextlib.contextmanager
-def _plain(label: str, revision: str | None) -> Iterator[None]:
-    try:
-        yield
-    except ActmaxError:
-        raise
-    except Exception as error:
-        raise ActmaxError(_sentence(error, label, revision)) from error
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _sentence(error: Exception, label: str, revision: str | None) -> str:
-    causes = list(_chain(error))
-
-    def caused_by(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(cause, kinds) for cause in causes)
-
-    said = " ".join(str(cause) for cause in causes)
-    if caused_by(hub.GatedRepoError):
-        return (
-            f"The hub gives {label!r} only to those who accepted its terms; accept them on its page and"
-            " log in with `hf auth login`."
-        )
-    if caused_by(hub.RevisionNotFoundError):
-        return f"The hub has no revision {revision!r} of {label!r}; give a branch, tag or commit that exists."
-    if caused_by(hub.RepositoryNotFoundError, hub.HFValidationError):
-        return (
-            f"There is no model {label!r}: no directory or .gguf file of that name is here and the hub has"
-            " none; check the name, and log in with `hf auth login` if it is private."
-        )
-    refused = next((cause for cause in causes if isinstance(cause, hub.HfHubHTTPError)), None)
-    if refused is not None:
-        status = refused.response.status_code
-        mend = "log in with `hf auth login`" if status in (401, 403) else "try again later"
-        return f"The hub does not give out {label!r} (it answers {status}); check the name, or {mend}."
-    if "trust_remote_code" in said or "custom code" in said:
-        return f"{label!r} wants to run Python code of its own, which actmax never does; use another model."
-    if "safetensors" in said and ("does not appear to have" in said or "no file named" in said):
-        return (
-            f"{label!r} has no safetensors weights, and pickled ones are not opened; use a revision or a copy"
-            " that has them."
-        )
-    if caused_by(hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, ConnectionError, TimeoutError) or any(
-        type(cause).__name__ in ("ConnectError", "ConnectTimeout", "ReadTimeout", "ProxyError")
-        for cause in causes
-    ):
-        return (
-            f"{label!r} is no directory or .gguf file here, and the model hub cannot be reached to look for"
-            " it; check the name, connect to the network, or leave out --model to use the default model."
-        )
-    if caused_by(SafetensorError):
-        return f"The weights of {label!r} are damaged or cut short; fetch or copy them again."
-    if "does not recognize this architecture" in said or "Unrecognized model" in said:
-        return (
-            f"transformers {transformers.__version__} does not know the architecture of {label!r};"
-            " update transformers or use another model."
-        )
-    full = next((cause for cause in causes if isinstance(cause, OSError) and cause.errno == 28), None)
-    if full is not None or "No space left" in said:
-        return f"No space is left on the disk to fetch {label!r}; free some or set HF_HOME to a larger disk."
-    first = " ".join(str(error).split())[:200]
-    return (
-        f"{label!r} cannot be loaded ({type(error).__name__}: {first}); check its files or use another model."
-    )
+    with hushed(), plain_errors(name, revision):
+        adapter = isinstance(try_to_load_from_cache(name, ADAPTER, revision=revision), str)
+        if not adapter and not isinstance(
+            try_to_load_from_cache(name, "config.json", revision=revision), str
+        ):
+            there = HfApi().model_info(name, revision=revision, timeout=10).siblings or ()
+            adapter = any(file.rfilename == ADAPTER for file in there)
+        if adapter:
+            raise ActmaxError(
+                f"{name!r} is or holds an adapter ({ADAPTER}); merge it into its model with peft's"
+                " merge_and_unload and save that, or load it in Python and give it to actmax.wrap."
+            )

@@ -13,10 +13,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
+from transformers.pytorch_utils import Conv1D
 
 from actmax.errors import ActmaxError, nearest
 from actmax.models.families import Tap
@@ -123,9 +125,10 @@ def width(model: Model, site: Site) -> int:
     if site.kind.startswith("mlp."):
         post = tap(model, Site(f"blocks.{site.layer}.mlp.hook_post", site.layer))
         down = model.net.get_submodule(post.module)
-        if isinstance(down, nn.Linear):
-            return down.in_features
-        return int(down.weight.shape[0])  # type: ignore[index]  # transformers' Conv1D holds [in, out]
+        if isinstance(down, Conv1D):
+            return int(down.weight.shape[0])  # it holds [in, out]
+        inputs: Any = down.in_features  # of a Linear, or of an adapter's layer around one
+        return int(inputs)
     return int(model.net.config.get_text_config().hidden_size)
 
 

@@ -48,6 +48,11 @@ class Manifest:
     """The policy for the beginning-of-sequence token (``auto``, ``always``, ``never``) and what it meant."""
     created: str = field(default_factory=lambda: utc_now())
     """UTC, ISO 8601."""
+    stored: str | None = None
+    """The types in which the files hold the weights, the most frequent first (``bfloat16``, ``Q4_1, F32``);
+    None for a model in memory. ``dtype`` is what it runs in."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 of every file that the model was read from, by name; empty for a model in memory."""
 
     def to_json(self) -> dict[str, Any]:
         """What ``manifest.json`` holds."""
