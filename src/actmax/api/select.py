@@ -20,6 +20,7 @@ from actmax.progress import Progress, silent
 from actmax.results.select import SelectResult
 from actmax.selectivity.compare import Scope, Test, check_settings
 from actmax.selectivity.extract import Batching, Take
+from actmax.selectivity.files import has_labels
 from actmax.selectivity.groups import Group, Source, Space, WordsMode
 from actmax.selectivity.named import both_labels, parse_group
 from actmax.selectivity.run import Hold, Settings, analyse, find_samples, read_samples
@@ -102,8 +103,8 @@ def select(
     check_settings(test=test, alpha=alpha, correction=correction, scope=scope)
     _check(window=window, after=after, samples=samples, permutations=permutations, top=top, heat=heat)
     if b is None:
-        if not isinstance(a, str) or not a.endswith((".csv", ".jsonl")):
-            raise ActmaxError("Give a second group with --b; only a labelled .csv or .jsonl file holds two.")
+        if not isinstance(a, str) or not has_labels(a):
+            raise ActmaxError("Give a second group with --b; only a file of records with labels holds two.")
         a, b = both_labels(a)
     groups = [_group(one, words) for one in (a, b)]
     others = [_group(one, words) for one in second or ()]

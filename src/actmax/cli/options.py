@@ -50,12 +50,12 @@ CorpusOption = Annotated[
         "--corpus",
         "-c",
         metavar="NAME|PATH",
-        help="wikipedia-excerpt, .txt, .jsonl or .parquet files, a folder, - for stdin, or hf:NAME; may be"
-        " given again.",
+        help="wikipedia-excerpt, a file (.txt, .md, .jsonl, .json, .csv, .tsv, .parquet and the like, also"
+        " with .gz or .zst), a folder, - for stdin, or hf:NAME; may be given again.",
     ),
 ]
 FieldOption = Annotated[
-    str, typer.Option("--field", metavar="NAME", help="Field of .jsonl, or column of .parquet, with text.")
+    str, typer.Option("--field", metavar="NAME", help="Field of JSON, or column of a table, with the text.")
 ]
 BosOption = Annotated[
     str, typer.Option("--bos", metavar="POLICY", help="Begin what is read with BOS: auto, always or never.")

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from transformers import PreTrainedTokenizerBase
 
 from actmax.assets.known import ASSETS, WIKIPEDIA_EXCERPT
+from actmax.corpus.fields import TEXT_FIELD
 from actmax.corpus.files import file_source, stdin_source
 from actmax.corpus.hub import hub_source
 from actmax.corpus.source import Document, Skips, Source
@@ -26,27 +27,27 @@ from actmax.progress import Progress, silent
 DEFAULT_CORPUS = WIKIPEDIA_EXCERPT.name
 
 READ_AHEAD = 8_000_000
-"""Characters that are read at least where a number of tokens is asked for, to spread the choice over."""
+"""Characters that are at least read where a number of tokens is asked for, to spread the choice over them."""
 
 
 def open_corpus(
     names: str | Sequence[str],
     tokenizer: PreTrainedTokenizerBase,
     *,
-    field: str = "text",
+    field: str = TEXT_FIELD,
     max_tokens: int | None = None,
     progress: Progress = silent,
 ) -> Tokens:
     """A corpus, read and tokenised, or found in the cache.
 
     Args:
-        names: ``wikipedia-excerpt``, paths of ``.txt``, ``.jsonl`` and ``.parquet`` files or folders of them,
-            ``-`` for text on stdin, or ``hf:NAME``; several are read one after another.
+        names: ``wikipedia-excerpt``, paths of files (:data:`actmax.corpus.formats.FORMATS`) or of folders of
+            them, ``-`` for text on stdin, or ``hf:NAME``; several are read one after another.
         tokenizer: the model's.
         field: which field of a JSON object, or column of a table, holds the text.
-        max_tokens: how many tokens will be read of it. Of a long corpus only so much is stored that they can
-            be spread over (8 million characters, or at least 64 for each token); None stores all of it.
-        progress: told of fetching, reading and tokenising.
+        max_tokens: how many tokens will be read of it. Of a long corpus only as much is stored as they can be
+            spread over (8 million characters, or at least 64 for each token); None stores all of it.
+        progress: called while the corpus is fetched, read and tokenised.
 
     Raises:
         ActmaxError: there is no such corpus, it holds no text, is not text, or has no such field; a data set
@@ -58,6 +59,8 @@ def open_corpus(
     # Rounded up to a power of two, so that asking for a few tokens more does not store the text again.
     limit = None if max_tokens is None else max(READ_AHEAD, 1 << (64 * max_tokens - 1).bit_length())
     sources = [source_of(name, field=field, bounded=limit is not None, progress=progress) for name in given]
+    if field != TEXT_FIELD and not any(source.has_fields for source in sources):
+        raise ActmaxError(f"{sources[0].name!r} is plain text and has no field {field!r}; leave --field out.")
     text = stored_text(_together(sources), limit, progress)
     return stored_tokens(text, tokenizer, progress)
 
@@ -78,7 +81,7 @@ def source_of(name: str, *, field: str, bounded: bool, progress: Progress = sile
 
 
 def attribution_of(name: str) -> str:
-    """What is owed wherever text of a named corpus is shown; empty for what the user brings."""
+    """What must be shown wherever text of a named corpus is; empty for the user's own."""
     return ASSETS[name].attribution if name in ASSETS else ""
 
 
@@ -111,10 +114,11 @@ def _together(sources: Sequence[Source]) -> Source:
     keys = [source.key for source in sources]
     shown = [source.name for source in sources[:3]]
     more = f" + {len(sources) - 3} more" if len(sources) > 3 else ""
-    owed = dict.fromkeys(source.attribution for source in sources if source.attribution)
+    attributions = dict.fromkeys(source.attribution for source in sources if source.attribution)
     return Source(
         " + ".join(shown) + more,
         documents,
         key=None if None in keys else "\n".join(str(key) for key in keys),
-        attribution="; ".join(owed),
+        attribution="; ".join(attributions),
+        has_fields=any(source.has_fields for source in sources),
     )

@@ -1,24 +1,28 @@
-"""Corpora from files: text, JSON lines and parquet, folders of them, and stdin.
+"""Corpora from files: texts and records of every known format, folders of them, and stdin.
 
-A ``.jsonl`` line and a ``.parquet`` row is a document. A text file is one document up to 40,000 characters; a
-longer one is read as sections of about 10,000, cut at blank lines where there are any, each a document named
-after the file and its place in it: so a book gives examples from all over it, and no file has to fit into
-memory.
+A record (a line of JSON, an item of a JSON array, a row of a table or of parquet) is a document. A text file
+is one document up to 40,000 characters; a longer one is read as sections of about 10,000, cut at blank lines
+where there are any, each a document named after the file and its place in it: so a book gives examples from
+all over it, and no file has to fit into memory.
 
-Bytes that are no UTF-8 become the replacement character and are counted. What cannot be read at all ends in a
-sentence where it was named itself, and is counted and left out where it came with a folder.
+What cannot be read at all ends in a sentence where it was named itself, and is counted and left out where it
+came with a folder.
 """
 
 from __future__ import annotations
 
-import codecs
+import contextlib
 import hashlib
-import json
+import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from actmax.cache import sha256_of
+from actmax.corpus.decode import Readable, check_head, decoded, open_bytes, plain_read_errors
+from actmax.corpus.formats import COMPRESSIONS_TEXT, ENDINGS_TEXT, FileKind, kind_of
+from actmax.corpus.records import read_records
 from actmax.corpus.source import Document, Skips, Source, cut_at
 from actmax.errors import ActmaxError, nearest
 
@@ -26,43 +30,43 @@ SECTION = 10_000
 """Characters of a long text file that make a document, about."""
 WHOLE = 4 * SECTION
 """A text file up to this length is one document."""
-LONGEST_LINE = 1 << 24
-"""Bytes of a line of JSON; longer ones are left out."""
-KINDS = (".txt", ".jsonl", ".parquet")
 
-_CHUNK = 1 << 20
 _HEAD = 1 << 13
-_REPLACED = ("byte sequence was no UTF-8 and was replaced", "byte sequences were no UTF-8 and were replaced")
 
 
 def file_source(name: str, *, field: str, known: Sequence[str]) -> Source:
     """A file, or all files of a folder and the folders in it, in the order of their names.
 
+    Args:
+        name: the path.
+        field: which field of a record holds the text.
+        known: names of corpora that are not files, to be suggested.
+
     Raises:
-        ActmaxError: there is nothing at ``name``, or it is of no kind that can be read.
+        ActmaxError: there is nothing at ``name``, or its format is not known.
     """
-    path = Path(name).expanduser()
-    try:
-        if path.is_dir():
+    path = _expanded(name)
+    with plain_read_errors(path, name, None):
+        if name and path.is_dir():
             return _folder(path, field)
-        if not path.is_file():
+        if name and path.is_fifo():
+            return Source(path.name, lambda skips: _piped(path, skips), key=None)
+        if not name or not path.is_file():
             raise ActmaxError(
-                f"There is no corpus {name!r}: no file or folder of that name; give a path, or"
+                f"There is no corpus {name!r}: no file or folder has that name; give a path, or"
                 f" {nearest(name, known)}."
             )
-        if path.suffix.lower() not in KINDS:
-            check_text(path.name, _head(path))
-        key = _key(path, field)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-
-    def documents(skips: Skips) -> Iterator[Document]:
-        try:
-            yield from _documents(path, path.name, field, skips)
-        except OSError as error:
-            raise _unreadable(path, error) from error
-
-    return Source(path.name, documents, key)
+        kind = kind_of(path.name)
+        if kind is None:
+            with path.open("rb") as file:
+                raise _unknown_kind(path, file.read(_HEAD))
+        key = _key(path, kind, field)
+    return Source(
+        path.name,
+        lambda skips: _documents(path, kind, path.name, field, skips),
+        key,
+        has_fields=kind.format.has_fields,
+    )
 
 
 def stdin_source(stream: BinaryIO, *, terminal: bool) -> Source:
@@ -77,177 +81,129 @@ def stdin_source(stream: BinaryIO, *, terminal: bool) -> Source:
 
 
 def _folder(folder: Path, field: str) -> Source:
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-    chosen = [path for path in files if path.suffix.lower() in KINDS]
+    files, other = _files_under(folder)
+    chosen = [(path, kind) for path in files if (kind := kind_of(path.name)) is not None and kind.ending]
+    taken = {path for path, _ in chosen}
+    other += Counter(path.suffix.lower() or "no ending" for path in files if path not in taken)
+    left = ", ".join(f"{ending} ({n:,})" if n > 1 else ending for ending, n in sorted(other.items()))
     if not chosen:
+        holds = f"it holds {left}" if left else "it is empty"
         raise ActmaxError(
-            f"The folder {str(folder)!r} holds no {', '.join(KINDS)} file; name the files themselves if they"
-            " are text of another kind."
+            f"The folder {str(folder)!r} holds no file that is read as text: {holds}; read are"
+            f" {ENDINGS_TEXT}, each also with {COMPRESSIONS_TEXT}."
         )
-    keys = [f"others {len(files) - len(chosen)}"]
-    for path in chosen:
+    keys = [f"others {left}"]
+    for path, kind in chosen:
+        name = path.relative_to(folder).as_posix()
         try:
-            keys.append(f"{path.relative_to(folder).as_posix()} {_key(path, field)}")
+            keys.append(f"{name} {_key(path, kind, field)}")
         except OSError:
-            keys.append(f"{path.relative_to(folder).as_posix()} unreadable")
+            keys.append(f"{name} unreadable")
 
     def documents(skips: Skips) -> Iterator[Document]:
-        others = len(files) - len(chosen)
-        skips.add("file of another kind was left out", "files of other kinds were left out", others)
-        for path in chosen:
+        skips.add(
+            f"file of another kind was left out ({left})",
+            f"files of other kinds were left out ({left})",
+            other.total(),
+        )
+        for path, kind in chosen:
+            name = path.relative_to(folder).as_posix()
             try:
-                yield from _documents(path, path.relative_to(folder).as_posix(), field, skips)
-            except (ActmaxError, OSError):
+                yield from _documents(path, kind, name, field, skips)
+            except ActmaxError as error:
                 skips.add(
                     "file that cannot be read was left out from there on",
                     "files that cannot be read were left out from there on",
+                    example=str(error).rstrip("."),
                 )
 
-    return Source(folder.absolute().name or str(folder), documents, "\n".join(keys))
+    name = folder.absolute().name or str(folder)
+    return Source(name, documents, "\n".join(keys), has_fields=any(k.format.has_fields for _, k in chosen))
 
 
-def _documents(path: Path, name: str, field: str, skips: Skips) -> Iterator[Document]:
-    kind = path.suffix.lower()
-    if kind == ".parquet":
-        yield from _parquet_documents(path, name, field, skips)
+def _files_under(folder: Path) -> tuple[list[Path], Counter[str]]:
+    """The files of a folder in order, hidden ones apart, and what in it is not a file.
+
+    Links to folders are followed, and a folder is read once.
+    """
+    files: list[Path] = []
+    other: Counter[str] = Counter()
+    seen = {folder.resolve()}
+    for root, folders, names in os.walk(folder, followlinks=True):
+        fresh = []
+        for inner in sorted(one for one in folders if not one.startswith(".")):
+            real = Path(root, inner).resolve()
+            if real in seen:
+                other["a link to a folder that is read already"] += 1
+            else:
+                seen.add(real)
+                fresh.append(inner)
+        folders[:] = fresh
+        for path in (Path(root, one) for one in names if not one.startswith(".")):
+            if path.is_file():
+                files.append(path)
+            else:
+                other["a link to nothing" if path.is_symlink() else "a device or pipe"] += 1
+    return sorted(files), other
+
+
+def _documents(path: Path, kind: FileKind, name: str, field: str, skips: Skips) -> Iterator[Document]:
+    if not kind.format.has_fields:
+        with (
+            plain_read_errors(path, name, kind.compression),
+            open_bytes(path, kind.compression) as stream,
+        ):
+            yield from text_documents(stream, name, skips)
         return
-    with path.open("rb") as file:
-        if kind == ".jsonl":
-            yield from _json_documents(file, name, field, skips)
-        else:
-            yield from text_documents(file, name, skips)
+    for record in read_records(path, kind, name, text_field=field, skips=skips):
+        if record.text is not None:
+            yield Document(f"{name} {record.place}", record.text)
+        elif record.fault is not None:
+            skips.add(record.fault.one, record.fault.many)
 
 
-def text_documents(stream: BinaryIO, name: str, skips: Skips) -> Iterator[Document]:
+def _piped(path: Path, skips: Skips) -> Iterator[Document]:
+    with plain_read_errors(path, path.name, None), path.open("rb") as stream:
+        yield from text_documents(stream, path.name, skips)
+
+
+def text_documents(stream: Readable, name: str, skips: Skips) -> Iterator[Document]:
     """A stream of text as one document, or as sections where it is long.
 
     Raises:
-        ActmaxError: its beginning is not text.
+        ActmaxError: it is not UTF-8 text.
     """
-    head = stream.read(_HEAD)
-    check_text(name, head)
-    decoder = codecs.getincrementaldecoder("utf-8-sig")(errors="replace")
-    buffer, place, marks = "", 0, 0
-    data = head
-    while True:
-        text = decoder.decode(data, final=not data)
-        marks += text.count("\ufffd") - _own_marks(data)
-        buffer += text
-        while len(buffer) > WHOLE:
-            cut = buffer.find("\n\n", SECTION, WHOLE) + 2
-            cut = cut if cut > 1 else cut_at(buffer[: 2 * SECTION])
-            yield Document(f"{name} from character {place:,}", buffer[:cut])
-            buffer, place = buffer[cut:], place + cut
-        if not data:
-            break
-        data = stream.read(_CHUNK)
-    skips.add(*_REPLACED, max(marks, 0))
-    yield Document(f"{name} from character {place:,}" if place else name, buffer)
+    buffer, at, place = "", 0, 0  # ``at``: where the next section begins; ``place``: the same in the file
+    for piece in decoded(stream, name, skips):
+        buffer, at = buffer[at:] + piece, 0
+        while len(buffer) - at > WHOLE:
+            cut = buffer.find("\n\n", at + SECTION, at + WHOLE) + 2
+            cut = cut if cut > 1 else at + cut_at(buffer[at : at + 2 * SECTION])
+            yield Document(f"{name} from character {place:,}", buffer[at:cut])
+            place, at = place + cut - at, cut
+    yield Document(f"{name} from character {place:,}" if place else name, buffer[at:])
 
 
-def _own_marks(data: bytes) -> int:
-    """Replacement characters that the text itself holds (one cut by the end of a chunk counts as broken)."""
-    return data.count(b"\xef\xbf\xbd")
-
-
-def _json_documents(stream: BinaryIO, name: str, field: str, skips: Skips) -> Iterator[Document]:
-    bad = lacking = found = number = 0
-    fields: list[str] = []
-    while line := stream.readline(LONGEST_LINE + 1):
-        number += 1
-        if len(line) > LONGEST_LINE:
-            while line and not line.endswith(b"\n"):
-                line = stream.readline(LONGEST_LINE)
-            size = LONGEST_LINE >> 20
-            skips.add(
-                f"line longer than {size} MiB was left out", f"lines longer than {size} MiB were left out"
-            )
-            continue
-        if not line.strip():
-            continue
-        text = line.decode("utf-8-sig" if number == 1 else "utf-8", errors="replace")
-        replaced = text.count("\ufffd") - _own_marks(line)
-        try:
-            row: Any = json.loads(text)
-        except (ValueError, RecursionError):
-            bad += 1
-            continue
-        if not isinstance(row, dict) or not isinstance(row.get(field), str):
-            lacking += 1
-            fields = fields or (list(row) if isinstance(row, dict) else [])
-            continue
-        found += 1
-        skips.add(*_REPLACED, replaced)
-        yield Document(f"{name} line {number:,}", row[field])
-    if not found and lacking:
-        raise _no_field(name, field, fields)
-    if not found and bad:
-        raise ActmaxError(f"{name!r} holds no line of JSON; give one JSON object a line, or a .txt file.")
-    skips.add("line that is no JSON was left out", "lines that are no JSON were left out", bad)
-    skips.add("line without the field was left out", "lines without the field were left out", lacking)
-
-
-def _parquet_documents(path: Path, name: str, field: str, skips: Skips) -> Iterator[Document]:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(path) as file:
-            if field not in file.schema_arrow.names:
-                raise _no_field(name, field, file.schema_arrow.names)
-            kind = file.schema_arrow.field(field).type
-            kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-            if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-                raise ActmaxError(f"The column {field!r} of {name!r} holds no text; give another --field.")
-            row = 0
-            for batch in file.iter_batches(batch_size=64, columns=[field]):
-                for value in batch.column(0).to_pylist():
-                    row += 1
-                    if value is None:
-                        skips.add("row without text was left out", "rows without text were left out")
-                    else:
-                        yield Document(f"{name} row {row:,}", value)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise ActmaxError(
-            f"{name!r} is no whole parquet file of UTF-8 text; make or copy it again."
-        ) from error
-
-
-def check_text(name: str, head: bytes) -> None:
-    """Refuse what is not UTF-8 text by its first bytes; single NUL or broken bytes are text's own trouble.
-
-    Raises:
-        ActmaxError: UTF-16, or a tenth of it (and more than four) are control characters or no UTF-8.
-    """
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise ActmaxError(f"{name!r} is UTF-16; convert it to UTF-8 (iconv -f UTF-16 -t UTF-8).")
-    text = head.decode("utf-8", errors="replace")
-    odd = sum(c == "\ufffd" or (ord(c) < 32 and c not in "\t\n\v\f\r\x1b") for c in text)
-    if (odd - 4) * 10 > len(text):
-        raise ActmaxError(
-            f"{name!r} is not UTF-8 text; give a text file, or {', '.join(KINDS[1:])} with that ending."
+def _unknown_kind(path: Path, head: bytes) -> ActmaxError:
+    """The refusal of a file whose ending is not known: what to do depends on whether it holds text."""
+    with contextlib.suppress(UnicodeDecodeError):
+        check_head(path.name, head)
+        head[: -4 if len(head) == _HEAD else None].decode("utf-8")
+        return ActmaxError(
+            f"{path.name!r} ends in {path.suffix}, and only {ENDINGS_TEXT} are read, each also with"
+            f" {COMPRESSIONS_TEXT}; if it is plain text, pipe it in: --corpus - < FILE."
         )
+    return ActmaxError(f"{path.name!r} is not UTF-8 text; read are {ENDINGS_TEXT} files.")
 
 
-def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_HEAD)
+def _expanded(name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # ~nobody: there is no such user
+        return Path(name)
 
 
-def _key(path: Path, field: str) -> str:
-    """Of the file's bytes, and the field where it matters."""
-    used = "" if path.suffix.lower() == ".txt" else field
-    return hashlib.sha256(f"{path.suffix.lower()} {used} {sha256_of(path)}".encode()).hexdigest()
-
-
-def _no_field(name: str, field: str, fields: Sequence[str]) -> ActmaxError:
-    there = f"it has {', '.join(fields[:6])}" if fields else "its lines are no objects"
-    return ActmaxError(f"{name!r} has no text in a field {field!r} ({there}); name one with --field.")
-
-
-def _unreadable(path: Path, error: OSError) -> ActmaxError:
-    return ActmaxError(f"The corpus {str(path)!r} cannot be read ({error.strerror or error}); mend that.")
+def _key(path: Path, kind: FileKind, field: str) -> str:
+    """Of the file's bytes, how they are read, and the field where there are any."""
+    used = field if kind.format.has_fields else ""
+    return hashlib.sha256(f"{kind.ending} {kind.compression} {used} {sha256_of(path)}".encode()).hexdigest()

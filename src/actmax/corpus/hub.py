@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from actmax.corpus.fields import no_such_field, text_in
+from actmax.corpus.records import NO_TEXT
 from actmax.corpus.source import Document, Skips, Source
 from actmax.errors import ActmaxError
 
@@ -23,7 +25,9 @@ def hub_source(name: str, *, field: str, bounded: bool) -> Source:
     """
     parsed = _NAME.fullmatch(name)
     if parsed is None:
-        raise ActmaxError(f"'hf:{name}' is no data set; write hf:NAME, hf:NAME@CONFIG or hf:NAME:SPLIT.")
+        raise ActmaxError(
+            f"'hf:{name}' is not the name of a data set; write hf:NAME, hf:NAME@CONFIG or hf:NAME:SPLIT."
+        )
     if not bounded:
         raise ActmaxError(f"hf:{name} is streamed and may never end; say how much to read with --max-tokens.")
     try:
@@ -40,21 +44,19 @@ def hub_source(name: str, *, field: str, bounded: bool) -> Source:
             rows: Any = datasets.load_dataset(parsed["name"], parsed["config"], split=split, streaming=True)
             for row in rows:
                 number += 1
-                if number == 1 and field not in row:
-                    raise ActmaxError(
-                        f"The data set {name!r} has no field {field!r} (it has {', '.join(row)}); name one"
-                        " with --field."
-                    )
-                if isinstance(row.get(field), str):
-                    yield Document(f"{split} row {number:,}", row[field])
+                text = text_in(row, field)
+                if isinstance(text, str):
+                    yield Document(f"{split} row {number:,}", text)
+                elif text is None and number == 1 and field not in row:
+                    raise no_such_field(f"hf:{name}", field, list(row))
                 else:
-                    skips.add("row without text was left out", "rows without text were left out")
+                    skips.add(NO_TEXT.one, NO_TEXT.many)
         except ActmaxError:
             raise
         except Exception as error:  # the library raises what its many parts raise
             raise _sentence(name, number, error) from error
 
-    return Source(f"hf:{name}", documents, key=None)
+    return Source(f"hf:{name}", documents, key=None, has_fields=True)
 
 
 def _sentence(name: str, number: int, error: Exception) -> ActmaxError:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 LONGEST = 1_000_000
 """Characters of a document; a longer one is read in parts."""
 
+_SHOWN = 3
+
 
 @dataclass(frozen=True)
 class Document:
@@ -23,15 +25,29 @@ class Skips:
     """What could not be read, counted by kind. Kinds are phrases for one and for many."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    examples: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
-    def add(self, one: str, many: str, n: int = 1) -> None:
-        """Count ``n`` more of a kind: ``add("empty document was", "empty documents were")``."""
+    def add(self, one: str, many: str, n: int = 1, *, example: str = "") -> None:
+        """Count ``n`` more of a kind: ``add("empty document was left out", "empty documents were …")``.
+
+        The first three examples of a kind are told with its count.
+        """
         if n:
             self.counts[one, many] += n
+        if example:
+            self.examples.setdefault((one, many), []).append(example)
 
     def say(self) -> tuple[str, ...]:
         """One phrase for each kind: ``3 empty documents were left out``."""
-        return tuple(f"{n:,} {one if n == 1 else many}" for (one, many), n in sorted(self.counts.items()))
+        return tuple(
+            f"{n:,} {kind[0] if n == 1 else kind[1]}{self._examples(kind)}"
+            for kind, n in sorted(self.counts.items())
+        )
+
+    def _examples(self, kind: tuple[str, str]) -> str:
+        given = self.examples.get(kind, [])
+        more = "; …" if len(given) > _SHOWN else ""
+        return f" ({'; '.join(given[:_SHOWN])}{more})" if given else ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,8 @@ class Source:
     key: str | None
     """Changes when the content does; None where only reading it all would tell (stdin, the hub)."""
     attribution: str = ""
+    has_fields: bool = False
+    """Whether the field that is asked for can be found in it."""
 
 
 def parts(document: Document) -> Iterator[Document]:

@@ -26,8 +26,8 @@ from actmax.corpus.tokens import Tokens, encode, tokenizer_hash
 from actmax.errors import ActmaxError
 from actmax.progress import Progress
 
-VERSION = 1
-"""Of how corpora are read and cleaned; raise it when the same source gives other text or tokens."""
+VERSION = 2
+"""The version of how corpora are read and cleaned; raise it when one source gives other text or tokens."""
 
 MANIFEST = "manifest.json"
 _TELL = 1 << 20

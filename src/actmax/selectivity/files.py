@@ -1,21 +1,27 @@
-"""Groups in files: one sample a line, or rows with a text, a label and a target.
+"""Groups in files: a sample per line of text, or per record with a text, a label and a target.
 
-``.txt``: each line is a text. ``.csv`` and ``.jsonl``: rows with ``text`` and, where there is one, ``label``,
-``target`` (a word of the text that the sample is about; all of the text otherwise) and ``document`` (rows
-with the same one are kept together when text is held out).
+Every format that corpora are read from is read (:mod:`actmax.corpus.formats`). A line of a text file is a
+sample, without the white space at its ends. A record has ``text`` and, where there is one, ``label``,
+``target`` (a word of the text that the sample is about; all of the text otherwise) and ``document`` (records
+with the same one stay together when text is held out). What cannot be read exactly is refused.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from actmax.corpus.decode import decoded, lines_of, open_bytes, plain_read_errors
+from actmax.corpus.formats import COMPRESSIONS_TEXT, ENDINGS_TEXT, FileKind, has_known_ending, kind_of
+from actmax.corpus.records import TOO_LONG, read_records
 from actmax.errors import ActmaxError, nearest
+from actmax.selectivity.find import is_word
+
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+"""Characters of scripts without spaces between words (Thai, Lao, Burmese, Khmer, Chinese, Japanese)."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +38,42 @@ def read_rows(path: Path) -> list[Row]:
     """The samples of a file.
 
     Raises:
-        ActmaxError: there is no such file, it is no text, or a row has no text or a target that is not in it.
+        ActmaxError: there is no such file, it is not text, or a record has no text or a target that is not a
+            word of it.
     """
-    if path.suffix not in (".txt", ".csv", ".jsonl"):
-        raise ActmaxError(f"{str(path)!r} is no .txt, .csv or .jsonl file; save it as one of them.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise ActmaxError(f"There is no file {str(path)!r}; `actmax select --list` names groups.") from error
-    except UnicodeDecodeError as error:
-        raise ActmaxError(f"{str(path)!r} is not UTF-8 text; save it as UTF-8.") from error
-    except OSError as error:
-        raise ActmaxError(f"{str(path)!r} cannot be read ({error.strerror}); mend that.") from error
-    if path.suffix == ".txt":
-        return [Row(line.strip(), None, None, None) for line in text.splitlines() if line.strip()]
-    if path.suffix == ".csv":
-        return [_row(row, f"line {n} of {path.name}") for n, row in enumerate(_table(text, path), start=2)]
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    return [_row(_object(line, f"line {n} of {path.name}"), f"line {n} of {path.name}") for n, line in lines]
+    kind = kind_of(path.name)
+    if kind is None:
+        raise ActmaxError(
+            f"{str(path)!r} ends in {path.suffix}; groups are read from {ENDINGS_TEXT} files, each also with"
+            f" {COMPRESSIONS_TEXT}."
+        )
+    if path.is_dir():
+        raise ActmaxError(f"{str(path)!r} is a folder; name one of its files.")
+    if not path.exists():
+        raise ActmaxError(f"There is no file {str(path)!r}; `actmax select --list` names groups.")
+    return list(_records(path, kind) if kind.format.has_fields else _lines(path, kind))
+
+
+def file_and_label(name: str) -> tuple[Path, str | None] | None:
+    """The file that a group's name means, and its label; None where the name is not that of a file.
+
+    A label stands behind the last ``#`` that follows the name of a file: a folder may have one in its name.
+    """
+    cuts = [len(name), *(k for k in range(len(name) - 1, 0, -1) if name[k] == "#")]
+    for cut in cuts:
+        if Path(name[:cut]).is_file():
+            return Path(name[:cut]), name[cut + 1 :] if cut < len(name) else None
+    for cut in cuts:  # a file that is not there, or a folder: the caller says so
+        if has_known_ending(name[:cut]) or Path(name[:cut]).is_dir():
+            return Path(name[:cut]), name[cut + 1 :] if cut < len(name) else None
+    return None
+
+
+def has_labels(name: str) -> bool:
+    """Whether a group's name is that of a file whose records can have labels."""
+    found = file_and_label(name)
+    kind = None if found is None or found[1] is not None else kind_of(found[0].name)
+    return kind is not None and kind.format.has_fields
 
 
 def labels_of(rows: list[Row], path: Path) -> list[str]:
@@ -72,50 +96,86 @@ def with_label(rows: list[Row], label: str, path: Path) -> list[Row]:
     Raises:
         ActmaxError: there is none.
     """
-    kept = [row for row in rows if row.label == label]
-    if not kept:
+    chosen = [row for row in rows if row.label == label]
+    if not chosen:
         known = {row.label for row in rows if row.label is not None}
+        has = f"its labels are {nearest(label, known)}" if known else "it has no labels"
+        raise ActmaxError(f"No row of {path.name} has the label {label!r}; {has}.")
+    return chosen
+
+
+def _lines(path: Path, kind: FileKind) -> Iterator[Row]:
+    with plain_read_errors(path, path.name, kind.compression), open_bytes(path, kind.compression) as stream:
+        for number, line in lines_of(decoded(stream, path.name, None)):
+            if line is None:
+                raise ActmaxError(f"Line {number:,} of {path.name!r} {TOO_LONG.sentence}.")
+            if line.strip():
+                yield Row(line.strip(), None, None, None)
+
+
+def _records(path: Path, kind: FileKind) -> Iterator[Row]:
+    for record in read_records(path, kind, path.name, also=("label", "target", "document")):
+        place = f"{record.place} of {path.name}"
+        if record.fault is not None:
+            raise ActmaxError(f"{_capital(place)} {record.fault.sentence}.")
+        yield _row(record.text or "", record.fields, place)
+
+
+def _row(text: str, fields: Mapping[str, object], place: str) -> Row:
+    if not text.strip():
+        raise ActmaxError(f"{_capital(place)} has no text; fill it in or drop it.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
         raise ActmaxError(
-            f"No row of {path.name} is labelled {label!r}; its labels are {nearest(label, known)}."
-        )
-    return kept
-
-
-def _table(text: str, path: Path) -> list[Mapping[str, Any]]:
-    try:
-        reader = csv.DictReader(io.StringIO(text), strict=True)
-        rows = list(reader)
-    except csv.Error as error:
-        raise ActmaxError(f"{path.name} is no table of comma-separated values ({error}); mend it.") from error
-    if "text" not in (reader.fieldnames or ()):
-        raise ActmaxError(f"{path.name} has no column 'text'; name the column with the texts so.")
-    return [dict(row) for row in rows]
-
-
-def _object(line: str, place: str) -> Mapping[str, Any]:
-    try:
-        data = json.loads(line)
-    except ValueError as error:
-        raise ActmaxError(f"The {place} is not JSON; give one object a line.") from error
-    if not isinstance(data, dict):
-        raise ActmaxError(f'The {place} is no JSON object; write for example {{"text": "…"}}.')
-    return data
-
-
-def _row(data: Mapping[str, Any], place: str) -> Row:
-    text = data.get("text")
-    if not isinstance(text, str) or not text.strip():
-        raise ActmaxError(f"The {place} has no text; fill its field 'text' in, or drop it.")
+            f"{_capital(place)} holds half of a surrogate pair ; write the whole character."
+        ) from error
     target = None
-    if wanted := data.get("target"):
-        begin = text.find(str(wanted))
-        if begin < 0:
-            raise ActmaxError(f"The target {wanted!r} of {place} is not in its text; mend it.")
-        target = (begin, begin + len(str(wanted)))
-    return Row(text, _label(data.get("label")), target, _label(data.get("document")))
+    if (wanted := _word(fields.get("target"), place)) is not None:
+        target = _place_of(wanted, text, place)
+    return Row(text, _label(fields.get("label"), place), target, _label(fields.get("document"), place))
 
 
-def _label(value: Any) -> str | None:
-    """As text; None for what is missing (empty, or how tables write NaN)."""
+def _place_of(wanted: str, text: str, place: str) -> tuple[int, int]:
+    """The characters of the first whole occurrence of a target."""
+    found = [(at.start(), at.start() + len(wanted)) for at in re.finditer(f"(?={re.escape(wanted)})", text)]
+    whole = [span for span in found if is_word(text, *span)]
+    apart = [span for span in found if not (_goes_on(text, span[0]) or _goes_on(text, span[1]))]
+    if whole or apart:
+        return (whole or apart)[0]
+    if found:
+        raise ActmaxError(
+            f"The target {wanted!r} of {place} is in its text only inside longer words; write the whole word."
+        )
+    raise ActmaxError(f"The target {wanted!r} of {place} is not in its text; write it as it stands there.")
+
+
+def _goes_on(text: str, cut: int) -> bool:
+    """Whether a word goes on across a cut: there are letters or digits on both sides of it."""
+    sides = text[max(cut - 1, 0) : cut + 1]
+    return len(sides) == 2 and cut > 0 and all(_in_word(one) for one in sides)
+
+
+def _in_word(character: str) -> bool:
+    return (character.isalnum() or character == "_") and not _UNSPACED.match(character)
+
+
+def _word(value: object, place: str) -> str | None:
+    """A target as text; None where there is none (null, empty, or how tables write NaN)."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ActmaxError(f"The target of {place} is {value!r}; give a word of its text.")
+    return str(value)
+
+
+def _label(value: object, place: str) -> str | None:
+    """A label as text; None for what is missing (null, empty, or how tables write NaN)."""
+    if isinstance(value, Mapping | list):
+        raise ActmaxError(f"The label or document of {place} is {value!r}; give a word.")
     text = "" if value is None else str(value).strip()
     return None if text.lower() in ("", "nan") else text
+
+
+def _capital(place: str) -> str:
+    return place[:1].upper() + place[1:]

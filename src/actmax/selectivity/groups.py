@@ -5,9 +5,9 @@ A group is written
 - ``nouns``: the name of a group that comes with actmax (:data:`actmax.selectivity.named.BUILT_IN`);
 - ``words:cat,dog``: these words; ``regex:PATTERN``: what a regular expression matches in a corpus;
   ``length:7`` (``length:3-5``, ``length:8-``): words of one token with so many letters in a corpus;
-- ``FILE`` or ``FILE#LABEL``: the lines of a ``.txt`` file, the rows (of a label) of a ``.csv`` or ``.jsonl``.
+- ``FILE`` or ``FILE#LABEL``: the lines of a text file, or the records (with a label) of another file.
 
-Words are read alone (only BOS before them) or where they occur in a corpus.
+Words are read by themselves (only BOS before them) or where they occur in a corpus.
 """
 
 from __future__ import annotations

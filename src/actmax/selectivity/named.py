@@ -11,7 +11,7 @@ from typing import Literal
 
 from actmax.errors import ActmaxError, nearest
 from actmax.selectivity import wordlists
-from actmax.selectivity.files import Row, labels_of, read_rows, with_label
+from actmax.selectivity.files import Row, file_and_label, labels_of, read_rows, with_label
 from actmax.selectivity.find import LOWER, PROPER, compiled, find_length, find_pattern
 from actmax.selectivity.groups import Group, WordsMode, rule_group, text_group, word_group
 
@@ -123,16 +123,15 @@ def parse_group(name: str, mode: WordsMode = "auto") -> Group:
             f"words of one token with {letters} letters",
             lambda tokens: find_length(tokens, least, most),
         )
-    path, hash_, label = name.partition("#")
-    if Path(path).suffix in (".txt", ".csv", ".jsonl") or Path(path).exists():
-        rows = read_rows(Path(path))
-        if hash_:
-            rows = with_label(rows, label, Path(path))
+    if found := file_and_label(name):
+        path, label = found
+        rows = read_rows(path)
         if not rows:
             raise ActmaxError(f"The group {name!r} is empty; put a line into the file.")
-        return text_group(
-            Path(path).name + (f"#{label}" if hash_ else ""), f"{len(rows)} texts of a file", rows
-        )
+        if label is not None:
+            rows = with_label(rows, label, path)
+        shown = path.name if label is None else f"{path.name}#{label}"
+        return text_group(shown, f"{len(rows)} texts of a file", rows)
     raise ActmaxError(
         f"There is no group {name!r}; the nearest are {nearest(name, BUILT_IN)}. `actmax select --list` names"
         " them all; words:a,b, regex:PATTERN and files are groups too."
@@ -140,7 +139,7 @@ def parse_group(name: str, mode: WordsMode = "auto") -> Group:
 
 
 def both_labels(file: str) -> tuple[str, str]:
-    """The groups ``FILE#LABEL`` of a labelled file with two labels.
+    """The groups ``FILE#LABEL`` of a file of records with two labels.
 
     Raises:
         ActmaxError: the labels are constant, missing, or more than two.
@@ -163,11 +162,11 @@ def both_labels(file: str) -> tuple[str, str]:
 def _bounds(name: str, text: str) -> tuple[int, int | None]:
     found = re.fullmatch(r"(\d{1,6})(-(\d{0,6}))?", text)
     if found is None or int(found[1]) < 1:
-        raise ActmaxError(f"{name!r} is no length; write length:7, length:3-5 or length:8-.")
+        raise ActmaxError(f"{name!r} is not a length; write length:7, length:3-5 or length:8-.")
     least = int(found[1])
     if found[2] is None:
         return least, least
     most = int(found[3]) if found[3] else None
     if most is not None and most < least:
-        raise ActmaxError(f"{name!r} has no length in it; write the smaller number first.")
+        raise ActmaxError(f"{name!r} holds no length; write the smaller number first.")
     return least, most

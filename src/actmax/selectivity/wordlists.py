@@ -1,6 +1,6 @@
 """The word lists and sentences that come with actmax, written for it (Apache-2.0).
 
-Files in ``data/``: words apart by white space; pairs of sentences one a line, ``She has {never|always} …``;
+Files in ``data/``: words between white space; a pair of sentences per line, ``She has {never|always} …``;
 sentences with one marked word, ``The old *dog* slept …``; and sentences that hold both categories, the
 animal marked with ``*``, the vehicle with ``^``.
 """
@@ -32,19 +32,19 @@ def words(name: str) -> tuple[str, ...]:
 @cache
 def pairs() -> tuple[tuple[Marked, Marked], ...]:
     """Matched sentences, the first with a negation; all else in them is the same."""
-    return tuple(_pair(line) for line in _read("negation_pairs").splitlines())
+    return tuple(_pair(line) for line in _read("negation_pairs").split("\n"))
 
 
 @cache
 def sentences(name: str, mark: str = "*") -> tuple[Marked, ...]:
     """The sentences of a file with the words that ``mark`` is put around; other marks are removed."""
-    return tuple(_marked(line, mark) for line in _read(name).splitlines())
+    return tuple(_marked(line, mark) for line in _read(name).split("\n"))
 
 
 def _pair(line: str) -> tuple[Marked, Marked]:
     found = re.fullmatch(r"(.*)\{(.+)\|(.+)\}(.*)", line)
     if found is None:
-        raise ValueError(f"{line!r} is no pair of sentences")
+        raise ValueError(f"{line!r} is not a pair of sentences")
     before, first, second, after = found.groups()
     one, other = (
         Marked(before + word + after, (len(before), len(before) + len(word))) for word in (first, second)
