@@ -27,52 +27,52 @@ from actmax.models.load import load
 from actmax.models.model import Model
 from actmax.models.read import read, read_prefix
 from actmax.models.sites import Unit, resolve
-from actmax.search.goal import Goal
-from actmax.search.meter import Budget
-from actmax.search.registry import text_method
+from actmax.objectives.activation import activation
+from actmax.objectives.objective import Reading
+from actmax.objectives.reading import ReadingRule
+from actmax.search.problem import Problem
+from actmax.search.registry import method_class
+from actmax.search.run import run
 from actmax.search.sinks import sinks_at
-from actmax.search.text_method import TextProblem
-from actmax.search.text_run import run_text
 
 CHUNK = 1024
 SEED = 13
 
 
-def problem_of(model: Model, unit: Unit, allowed: Allowed) -> TextProblem:
+def problem_of(model: Model, unit: Unit, allowed: Allowed) -> Problem:
     frame = frame_of(model)
-    goal = Goal(unit, "last", sinks=sinks_at(model, unit.site, Tokens(model, allowed, frame)))
-    return TextProblem(model, goal, 1, allowed, frame)
+    space = Tokens(model, allowed, frame, length=1)
+    rule = ReadingRule(sinks_at(model, unit.site, space))
+    return Problem(activation(unit, "last", rule=rule), space)
 
 
 @torch.no_grad()
-def optima(model: Model, problems: Sequence[TextProblem]) -> list[float]:
+def optima(model: Model, problems: Sequence[Problem]) -> list[float]:
     """The largest activation of each unit over all tokens that may be given."""
     first = problems[0]
-    ids = first.allowed.ids
+    ids = first.tokens.allowed.ids
     ids = ids[first.tokens.keep(ids[:, None])]
-    sites = frozenset().union(*(problem.goal.sites for problem in problems))
+    sites = frozenset().union(*(problem.objective.needs for problem in problems))
     prefix = read_prefix(model, sites, torch.tensor([first.frame.before]))
     best = [-torch.inf] * len(problems)
     for part in ids.split(CHUNK):
         acts = read(model, sites, ids=part[:, None], prefix=prefix)
         for k, problem in enumerate(problems):
-            goal = problem.goal
-            readable = goal.readable(acts, len(problem.frame.before))
-            score = goal.score(goal.reduce(goal.values(acts), readable), None)
-            best[k] = max(best[k], float(score.max()))
+            score = problem.objective(Reading(acts, past=len(problem.frame.before)))
+            best[k] = max(best[k], float(score.nan_to_num(-torch.inf).max()))
     return best
 
 
 @torch.no_grad()
-def bare(model: Model, problem: TextProblem) -> float:
+def bare(model: Model, problem: Problem) -> float:
     """CPU seconds of transformers' own forward pass over all tokens, as deep as the unit."""
-    base, layer = model.net.base_model, problem.goal.unit.site.layer
+    base, layer = model.net.base_model, problem.unit.site.layer
     layers: Any = base.layers
     assert layer is not None  # all units here are in a block
     base.layers = layers[: layer + 1]
     began = time.process_time()
     try:
-        for part in problem.allowed.ids.split(CHUNK):
+        for part in problem.tokens.allowed.ids.split(CHUNK):
             base(input_ids=part[:, None], use_cache=False)
     finally:
         base.layers = layers
@@ -97,17 +97,20 @@ def main() -> None:
     found: dict[str, list[tuple[bool, float, float, float]]] = {kind: [] for kind in KINDS}
     for k, (name, problem, optimum) in enumerate(zip(names, problems, best, strict=True)):
         began = time.process_time()
-        outcome = run_text(text_method("hybrid"), problem, Budget(len(problem.allowed.ids)), restarts=1)
+        outcome = run(method_class("hybrid")(), problem, len(problem.tokens.allowed.ids), restarts=1)
         cpu = time.process_time() - began
         got = -torch.inf if outcome.best is None else outcome.best.score
-        share = outcome.cost.sequences_scored / len(problem.allowed.ids)
+        share = outcome.cost.sequences_scored / len(problem.tokens.allowed.ids)
         exact = got >= optimum - 1e-4 * abs(optimum)
         found[next(kind for kind in KINDS if kind in name)].append((exact, got / optimum, share, cpu))
         line = f"{name:32} {'exact' if exact else '     '} {got / optimum:5.2f}"
         line += f", {share:.2%} of the vocabulary scored, {cpu:.0f} s of CPU"
         if options.check and k < 5:
             began = time.process_time()
-            whole = run_text(text_method("exhaustive"), problem, Budget())
+            whole = run(
+                method_class("exhaustive")(),
+                problem,
+            )
             assert whole.best is not None
             assert abs(whole.best.score - optimum) <= 1e-4 * abs(optimum)
             seconds = time.process_time() - began

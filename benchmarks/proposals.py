@@ -19,27 +19,27 @@ import torch
 from text_search import observed, problem_of, public_units
 
 from actmax.models.load import load
-from actmax.search.behind import behind_first_block
-from actmax.search.meter import Budget
+from actmax.search.after_block import after_first_block
+from actmax.search.hybrid.moves import proposed
 from actmax.search.methods.hybrid import Hybrid
-from actmax.search.moves import proposed
-from actmax.search.text_method import TextProblem
-from actmax.search.text_run import run_text
-from actmax.search.text_scorer import TextScorer
+from actmax.search.problem import Problem
+from actmax.search.run import run
+from actmax.search.scorer import Scorer
 
 SEED, LENGTH, EACH, TOP = 11, 12, 20, 128
 STAGES = (60, 200, 600)
-KINDS = ("embedding", "behind the first block", "uniform")
+KINDS = ("embedding", "after the first block", "uniform")
 
 
-def gains(problem: TextProblem, sequences: int) -> dict[str, torch.Tensor]:
+def gains(problem: Problem, sequences: int) -> dict[str, torch.Tensor]:
     """Kind to the relative gains of its children, minus one where nothing may be read."""
-    best = run_text(Hybrid(), problem, Budget(sequences)).best
+    best = run(Hybrid(), problem, sequences).best
     assert best is not None
-    row, scorer, rng = torch.tensor([best.ids]), TextScorer(problem), torch.Generator().manual_seed(0)
-    behind = behind_first_block(problem, scorer.meter, rng, len(problem.allowed.ids))
-    both = scorer.proposals(row, TOP, behind=behind).tokens[0]
-    drawn = problem.allowed.ids[torch.randint(len(problem.allowed.ids), (LENGTH, TOP), generator=rng)]
+    row, scorer, rng = torch.tensor([best.ids]), Scorer(problem), torch.Generator().manual_seed(0)
+    block = after_first_block(problem, scorer.meter, rng, len(problem.tokens.allowed.ids))
+    both = scorer.proposals(row, TOP, block=block).tokens[0]
+    allowed = problem.tokens.allowed.ids
+    drawn = allowed[torch.randint(len(allowed), (LENGTH, TOP), generator=rng)]
     start = float(scorer.ids(row).scores[0])
     found = {}
     for kind, tokens in zip(KINDS, (both[:, 0::2], both[:, 1::2], drawn), strict=True):

@@ -23,16 +23,15 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.pytorch_utils import Conv1D
 
-from actmax.inputs.soft import random_start
+from actmax.inputs.soft import Vectors, random_start
 from actmax.models.load import load, wrap
 from actmax.models.model import Model
 from actmax.models.sites import resolve
 from actmax.objectives.activation import activation
 from actmax.objectives.penalties import squared_norm
-from actmax.search.method import Problem
 from actmax.search.methods.soft_ascent import SoftAscent
+from actmax.search.problem import Problem
 from actmax.search.run import run
-from actmax.search.scorer import Scorer
 
 STATE, INDEX, LENGTH, RESTARTS, L2, LR = 4, 90, 5, 10, 0.01, 0.001
 
@@ -60,7 +59,8 @@ def ours(model: Model, start: Tensor, steps: int) -> Tensor:
     """The same through actmax: ``[step, restart]`` activations."""
     unit = resolve(model, f"hidden_states.{STATE}:{INDEX}")
     objective = activation(unit) - L2 * squared_norm()
-    outcome = run(SoftAscent(steps, LR), Scorer(model, objective), Problem(unit, "mean", start))
+    outcome = run(SoftAscent(steps, LR), Problem(objective, Vectors(model, start)))
+    assert outcome.trace is not None
     return outcome.trace.activation[
         :-1
     ]  # the last row is after the last update, which the loop does not read

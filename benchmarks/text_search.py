@@ -30,16 +30,17 @@ from actmax.corpus.windows import windows_of
 from actmax.inputs.allowed import allowed_tokens
 from actmax.inputs.bos import bos_id
 from actmax.inputs.frame import frame_of
+from actmax.inputs.tokens import Tokens
 from actmax.models.load import load
 from actmax.models.model import Model
 from actmax.models.residual import residual_at
 from actmax.models.sites import resolve, width
-from actmax.search.goal import Goal, Sinks
+from actmax.objectives.activation import activation
+from actmax.objectives.reading import ReadingRule, Sinks
 from actmax.search.identity import model_hash
-from actmax.search.meter import Budget
-from actmax.search.registry import text_method, text_methods
-from actmax.search.text_method import Row, TextProblem
-from actmax.search.text_run import TextOutcome, run_text
+from actmax.search.problem import Problem, Row
+from actmax.search.registry import method_class, token_methods
+from actmax.search.run import Outcome, run
 
 BLOCKS = (2, 8, 14, 20, 27)
 KINDS = ("mlp.hook_post", "hook_resid_post")
@@ -98,14 +99,24 @@ def observed(model: Model, names: Sequence[str], length: int, file: Path) -> dic
 
 
 def problem_of(
-    model: Model, name: str, length: int, seen: dict[str, Any], max_nats: float | None
-) -> TextProblem:
+    model: Model, name: str, length: int, seen: dict[str, Any], max_cross_entropy: float | None
+) -> Problem:
     unit = resolve(model, name)
     residual = residual_at(model, unit.site)
     sinks = None if residual is None else Sinks(residual, seen["median"])
-    goal = Goal(unit, "last", sinks=sinks, max_nats=max_nats)
+    objective = activation(unit, "last", rule=ReadingRule(sinks))
     starts = tuple(tuple(row[-length:]) for row in seen["max"]["starts"])
-    return TextProblem(model, goal, length, allowed_tokens(model), frame_of(model), starts=starts)
+    return Problem(
+        objective,
+        Tokens(
+            model,
+            allowed_tokens(model),
+            frame_of(model),
+            length=length,
+            max_cross_entropy=max_cross_entropy,
+            starts=starts,
+        ),
+    )
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:
@@ -114,7 +125,7 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
 
 
 def record(
-    name: str, method: str, seed: int, limit: float | None, corpus: float, outcome: TextOutcome, cpu: float
+    name: str, method: str, seed: int, limit: float | None, corpus: float, outcome: Outcome, cpu: float
 ) -> dict[str, Any]:
     """One line of the file."""
     best = outcome.best
@@ -123,16 +134,16 @@ def record(
         "unit": name,
         "method": method,
         "seed": seed,
-        "max_nats": limit,
+        "max_cross_entropy": limit,
         "corpus": corpus,
         "activation": None if best is None else best.activation,
         "ratio": None if best is None else best.activation / corpus,
         "nats": None if best is None else best.nats,
         "ids": None if best is None else best.ids,
         "fluent_ratio": fluent[0].activation / corpus if fluent else None,
-        "curve": sorted([one.at, one.activation] for run in outcome.runs for one in run.curve),
-        "restarts": len(outcome.runs),
-        "ended": outcome.runs[-1].ended,
+        "curve": sorted([one.at, one.activation] for run in outcome.restarts for one in run.curve),
+        "restarts": len(outcome.restarts),
+        "ended": outcome.restarts[-1].ended,
         "sequences": outcome.cost.sequences_scored,
         "forward_tokens": outcome.cost.forward_tokens,
         "backward_tokens": outcome.cost.backward_tokens,
@@ -183,14 +194,14 @@ def main() -> None:
     lines = read_lines(file)
     if not options.table:
         methods = options.methods or [
-            name for name in text_methods() if options.length == 1 or name != "exhaustive"
+            name for name in token_methods() if options.length == 1 or name != "exhaustive"
         ]
         model = load(device=options.device)
         names = public_units(model, n_units, options.unit_seed)
         seen = observed(model, names, options.length, options.out / f"corpus-{options.length}.json")
         asked = f"{n_units} units, {seeds} seeds, budget {options.budget}"
         print(f"{model_hash(model)}, {asked}: {', '.join(methods)}")
-        done = {(line["unit"], line["method"], line["seed"], line["max_nats"]) for line in lines}
+        done = {(line["unit"], line["method"], line["seed"], line["max_cross_entropy"]) for line in lines}
         part, parts = map(int, options.part.split("/"))
         for cell in cells(names[part - 1 :: parts], methods, seeds):
             if cell in done:
@@ -198,7 +209,7 @@ def main() -> None:
             name, method, seed, limit = cell
             problem = problem_of(model, name, options.length, seen[name], limit)
             began = time.process_time()
-            outcome = run_text(text_method(method), problem, Budget(options.budget), seed=seed)
+            outcome = run(method_class(method)(), problem, options.budget, seed=seed)
             cpu = time.process_time() - began
             line = record(*cell, seen[name]["max"]["value"], outcome, cpu)
             with file.open("a") as out:

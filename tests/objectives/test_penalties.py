@@ -11,7 +11,7 @@ from tests.tiny import FAMILY_NAMES, tiny_ids, tiny_model
 
 from actmax.models.read import read, read_prefix
 from actmax.models.sites import EMBED, LOGITS, Site
-from actmax.objectives.objective import Reading
+from actmax.objectives.objective import Objective, Reading
 from actmax.objectives.penalties import (
     ShellDistance,
     cross_entropy,
@@ -34,8 +34,11 @@ def test_squared_norm_by_hand() -> None:
 
 def test_shell_distance_by_hand() -> None:
     """Norms 5 and 1 from a shell of radius 2: (9 + 1) / 2."""
-    assert ShellDistance(2.0)(at([[3.0, 4.0], [0.0, 1.0]])).tolist() == [5.0]
-    assert ShellDistance(5.0)(at([[3.0, 4.0], [5.0, 0.0]])).tolist() == [0.0]
+    for radius, rows, expected in (
+        (2.0, [[3.0, 4.0], [0.0, 1.0]], [5.0]),
+        (5.0, [[3.0, 4.0], [5.0, 0.0]], [0.0]),
+    ):
+        assert Objective(((1.0, ShellDistance(radius)),))(at(rows)).tolist() == expected
 
 
 def test_the_shell_is_where_the_embeddings_are() -> None:

@@ -18,7 +18,7 @@ from actmax.report.compare import conclusion, likely, page, summary
 from actmax.report.page import MOST_BYTES
 from actmax.results.compare import CompareResult
 from actmax.results.run import Trajectory
-from actmax.search.registry import text_methods
+from actmax.search.registry import token_methods
 
 MADE: dict[str, Callable[[], CompareResult]] = {"tokens": compare_result, "hostile": hostile_comparison}
 
@@ -139,9 +139,9 @@ def test_the_joint_frontier_is_not_beaten_by_any_text() -> None:
 
 def test_all_methods_at_once() -> None:
     token = token_result()
-    result = CompareResult.of([replace(token, method=name) for name in text_methods()])
+    result = CompareResult.of([replace(token, method=name) for name in token_methods()])
     html = page(result)
-    assert all(f"</i>{name}</td>" in html for name in text_methods())
+    assert all(f"</i>{name}</td>" in html for name in token_methods())
     assert len(html.encode()) < MOST_BYTES
     assert page(result) == html, "the same result gives the same bytes"
 

@@ -12,10 +12,14 @@ from actmax.inputs.allowed import Allowed, allowed_tokens
 from actmax.inputs.frame import frame_of
 from actmax.inputs.tokens import Tokens
 from actmax.models.model import Model
-from actmax.models.sites import resolve
-from actmax.search.goal import Goal
+from actmax.models.sites import Unit, resolve
+from actmax.objectives.activation import activation
+from actmax.objectives.objective import Objective
+from actmax.objectives.penalties import cross_entropy
+from actmax.objectives.positions import Where
+from actmax.objectives.reading import ReadingRule
+from actmax.search.problem import Problem
 from actmax.search.sinks import sinks_at
-from actmax.search.text_method import TextProblem
 
 UNIT = "blocks.1.hook_resid_post:3"
 
@@ -42,22 +46,32 @@ def tiny_problem(
     model: Model | None = None,
     allowed: Allowed | None = None,
     **goal: Any,
-) -> TextProblem:
+) -> Problem:
     """A problem on a random tiny model, BOS in front, sinks left out."""
     model = model or _model(family)
     frame = frame_of(model, prefix=prefix, suffix=suffix)
     allowed = allowed or (_allowed(family) if model is _model(family) else allowed_tokens(model))
     wanted = resolve(model, unit)
-    sinks = sinks_at(model, wanted.site, Tokens(model, allowed, frame))
-    return TextProblem(
-        model,
-        Goal(wanted, sinks=sinks, **goal),
-        length,
-        allowed,
-        frame,
-        reachable=reachable,
-        shortest=shortest,
-    )
+    limit = goal.pop("max_cross_entropy", None)
+    space = Tokens(model, allowed, frame, reachable, length, shortest, limit)
+    rule = ReadingRule(sinks_at(model, wanted.site, space))
+    return Problem(objective_of(wanted, rule, **goal), space)
+
+
+def objective_of(
+    unit: Unit,
+    rule: ReadingRule | None,
+    *,
+    positions: Where = "last",
+    minimize: bool = False,
+    fluency: float = 0.0,
+    also: Objective | None = None,
+) -> Objective:
+    """An objective over tokens, as ``actmax.maximize`` makes it."""
+    objective = activation(unit, positions, rule=rule)
+    objective = -objective if minimize else objective
+    objective = objective if also is None else objective + also
+    return objective - fluency * cross_entropy() if fluency else objective
 
 
 WIDTH, PLACES = 32, 16
@@ -66,7 +80,7 @@ PLANTED = "blocks.0.mlp.hook_post:0"
 
 def planted_problem(
     phrase: str = "the cat sat", *, threshold: float = 4.0, length: int | None = None, **goal: Any
-) -> tuple[TextProblem, tuple[int, ...]]:
+) -> tuple[Problem, tuple[int, ...]]:
     """A model with a neuron that fires on a phrase of three tokens at the end, and the phrase's ids.
 
     A GPT-2 of one block is built by hand: token codes in the first 32 dimensions, positions one-hot in the
@@ -102,4 +116,5 @@ def planted_problem(
         block.mlp.c_fc.bias[0] = -threshold
     frame = frame_of(model)
     unit = resolve(model, PLANTED)
-    return TextProblem(model, Goal(unit, **goal), length or 3, allowed_tokens(model), frame), ids
+    space = Tokens(model, allowed_tokens(model), frame, length=length or 3)
+    return Problem(objective_of(unit, ReadingRule(), **goal), space), ids

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.search.planted import tiny_problem
 
-from actmax.search.alone import Solution
 from actmax.search.archive import Archive
 from actmax.search.diversity import distance, diverse
-from actmax.search.text_run import pareto
+from actmax.search.run import pareto
+from actmax.search.solution import Solution
 
 Points = list[tuple[int, int]]
 POINTS = st.lists(st.tuples(st.integers(-5, 5), st.integers(0, 5)), min_size=1, max_size=30)
@@ -29,12 +29,12 @@ def beaten(points: Points, sign: int) -> set[tuple[int, int]]:
 @given(points=POINTS, minimize=st.booleans(), split=st.integers(1, 7))
 def test_frontier_and_best_are_those_of_brute_force(points: Points, minimize: bool, split: int) -> None:
     problem = tiny_problem(length=2, reachable=False, minimize=minimize)
-    allowed = problem.allowed.ids
+    allowed = problem.tokens.allowed.ids
     ids = torch.stack([allowed[: len(points)], allowed[-len(points) :]], dim=1)
     activation, nats = (torch.tensor(column).double() for column in zip(*points, strict=True))
     archive = Archive(problem, kept=5)
     for at in torch.arange(len(points)).split(split):
-        scores = problem.goal.score(activation[at], None)
+        scores = problem.score(problem.gain(activation[at], None), None)
         archive.offer(ids[at], scores, activation[at], nats[at], int(at[0]))
     sign = -1 if minimize else 1
     assert {(int(one.activation), int(one.nats or 0)) for one in archive.frontier} == beaten(points, sign)

@@ -12,19 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.search.planted import planted_problem, tiny_problem
 
-from actmax.search import screening
 from actmax.search.answers import Scored
-from actmax.search.goal import Goal
-from actmax.search.meter import Budget
+from actmax.search.hybrid import screening
+from actmax.search.hybrid.moves import FREE, PROBABLE, Moves, merged
+from actmax.search.hybrid.population import Memory, differences
+from actmax.search.hybrid.screening import Described, predicted_best
+from actmax.search.hybrid.starts import newcomers, starting_rows
 from actmax.search.methods.exhaustive import Exhaustive
 from actmax.search.methods.hybrid import Hybrid
-from actmax.search.moves import FREE, PROBABLE, Moves, merged
-from actmax.search.population import Memory, distance
-from actmax.search.screening import Described, promising
-from actmax.search.seeds import newcomers, seeds, written
-from actmax.search.text_method import TextProblem
-from actmax.search.text_run import run_text
-from actmax.search.text_scorer import TextScorer
+from actmax.search.problem import Problem
+from actmax.search.run import run
+from actmax.search.scorer import Scorer
+from actmax.search.written import written
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -35,30 +34,34 @@ def rng(seed: int = 0) -> torch.Generator:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_planted_phrase_is_found(length: int, seed: int) -> None:
     problem, phrase = planted_problem(length=length)
-    best = run_text(Hybrid(), problem, Budget(1500), seed=seed).best
+    best = run(Hybrid(), problem, 1500, seed=seed).best
     assert best is not None
     assert best.ids[-3:] == phrase
 
 
-def with_starts(problem: TextProblem, n: int = 4) -> TextProblem:
-    rows = problem.tokens.random(n, problem.length, rng(5))
-    return dataclasses.replace(problem, starts=tuple(map(tuple, rows.tolist())))
+def with_space(problem: Problem, **changed: Any) -> Problem:
+    return dataclasses.replace(problem, space=dataclasses.replace(problem.tokens, **changed))
+
+
+def with_starts(problem: Problem, n: int = 4) -> Problem:
+    rows = problem.tokens.random(n, problem.tokens.length, rng(5))
+    return with_space(problem, starts=tuple(map(tuple, rows.tolist())))
 
 
 @pytest.mark.parametrize("budget", [4, 40, 200])
 def test_never_below_the_best_start(budget: int) -> None:
     problem = with_starts(tiny_problem())
-    start = float(TextScorer(problem).ids(torch.tensor(problem.starts)).scores.max())
-    best = run_text(Hybrid(), problem, Budget(budget)).best
+    start = float(Scorer(problem).ids(torch.tensor(problem.tokens.starts)).scores.max())
+    best = run(Hybrid(), problem, budget).best
     assert best is not None
     assert best.score >= start - 1e-4  # (alone and in a batch differ by rounding)
 
 
 def test_more_than_random_at_the_same_budget() -> None:
     problem = tiny_problem(length=6)
-    scorer = TextScorer(problem, Budget(300))
+    scorer = Scorer(problem, 300)
     random = float(scorer.ids(problem.tokens.random(300, 6, rng())).scores.max())
-    best = run_text(Hybrid(), problem, Budget(300)).best
+    best = run(Hybrid(), problem, 300).best
     assert best is not None
     assert best.score > random
 
@@ -66,29 +69,29 @@ def test_more_than_random_at_the_same_budget() -> None:
 def test_a_limit_between_what_is_probable_and_what_is_active_is_kept() -> None:
     free = tiny_problem(length=4)
     rows = free.tokens.random(64, 4, rng())
-    nats = TextScorer(free).ids(rows, nats=True).nats
+    nats = Scorer(free).ids(rows, nats=True).nats
     assert nats is not None
     limit = float(nats.quantile(0.3))
-    problem = dataclasses.replace(free, goal=dataclasses.replace(free.goal, max_nats=limit))
-    outcome = run_text(Hybrid(), problem, Budget(300))
+    problem = with_space(free, max_cross_entropy=limit)
+    outcome = run(Hybrid(), problem, 300)
     assert outcome.best is not None
     assert all(one.nats <= limit for one in outcome.solutions)
 
 
 def test_an_island_is_begun_where_the_population_has_converged() -> None:
     problem = tiny_problem(length=2)
-    outcome = run_text(Hybrid(patience=1, batch=4), problem, Budget(400), restarts=1)
-    again = run_text(Hybrid(patience=1, batch=4), problem, Budget(400), restarts=1)
+    outcome = run(Hybrid(patience=1, batch=4), problem, 400, restarts=1)
+    again = run(Hybrid(patience=1, batch=4), problem, 400, restarts=1)
     assert outcome.cost.sequences_scored <= 400
     assert [one.ids for one in outcome.solutions] == [one.ids for one in again.solutions]
 
 
 def test_starts_are_cut_filled_and_masked() -> None:
     problem = tiny_problem(length=3)
-    good = problem.allowed.ids[:5].tolist()
-    bad = int((~problem.allowed.mask).nonzero()[0])
-    problem = dataclasses.replace(problem, starts=(tuple(good), (good[4],), (bad, good[0], good[1])))
-    rows = seeds(problem, rng()).tolist()
+    good = problem.tokens.allowed.ids[:5].tolist()
+    bad = int((~problem.tokens.allowed.mask).nonzero()[0])
+    problem = with_space(problem, starts=(tuple(good), (good[4],), (bad, good[0], good[1])))
+    rows = starting_rows(problem, rng()).tolist()
     assert rows[0] == good[2:]
     assert rows[1][2:] == [good[4]]
     assert len(rows) == 2
@@ -96,7 +99,7 @@ def test_starts_are_cut_filled_and_masked() -> None:
 
 def test_written_text_is_allowed_and_of_the_length() -> None:
     problem = tiny_problem(length=4)
-    scorer = TextScorer(problem)
+    scorer = Scorer(problem)
     rows = written(scorer, problem, rng())
     assert rows.shape[1] == 4
     assert bool(problem.tokens.keep(rows).all())
@@ -106,11 +109,11 @@ def test_written_text_is_allowed_and_of_the_length() -> None:
 
 def test_newcomers_move_an_active_middle_to_the_end() -> None:
     problem = tiny_problem(length=6)
-    scorer, memory = TextScorer(problem), Memory(problem.goal)
+    scorer, memory = Scorer(problem), Memory(problem)
     rows = newcomers(scorer, problem, memory, rng())
     assert all(row in memory for row in rows)
     first = problem.tokens.random(16, 6, rng())
-    values = TextScorer(problem).ids(first, everywhere=True).values
+    values = Scorer(problem).ids(first, everywhere=True).values
     assert values is not None
     row, at = divmod(int(values[:, 2:-1].flatten().argmax()), 3)
     beginning = tuple(first[row, : at + 3].tolist())
@@ -118,10 +121,10 @@ def test_newcomers_move_an_active_middle_to_the_end() -> None:
     assert scorer.cost.sequences_scored == len(memory)
 
 
-@pytest.mark.parametrize("goal", [{"positions": "mean"}, {"suffix": " cat"}, {"max_nats": 20.0}])
+@pytest.mark.parametrize("goal", [{"positions": "mean"}, {"suffix": " cat"}, {"max_cross_entropy": 20.0}])
 def test_newcomers_of_other_goals_are_rows_that_may_be_given(goal: dict[str, Any]) -> None:
     problem = tiny_problem(length=4, **goal)
-    scorer, memory = TextScorer(problem), Memory(problem.goal)
+    scorer, memory = Scorer(problem), Memory(problem)
     rows = problem.tokens.random(6, 4, rng(1))
     memory.add(rows, scorer.ids(rows))
     found = newcomers(scorer, problem, memory, rng())
@@ -177,19 +180,20 @@ def test_gains_that_add_up_are_found_together() -> None:
 
 
 def test_the_pool_is_of_the_best_that_differ() -> None:
-    memory = Memory(tiny_problem(length=3).goal)
+    memory = Memory(tiny_problem(length=3))
     rows = torch.tensor([[1, 2, 3], [4, 2, 3], [5, 6, 3], [7, 8, 9], [7, 5, 9]])
     scores = torch.tensor([5.0, 4.0, 3.0, 2.0, 1.0], dtype=torch.float64)
-    memory.add(rows, Scored(scores, scores, None))
+    memory.add(rows, Scored(scores, scores, scores, None))
     assert memory.pool(4) == [(1, 2, 3), (5, 6, 3), (7, 8, 9)]
-    assert distance((1, 2, 3), (1, 5, 4)) == 2
+    assert differences((1, 2, 3), (1, 5, 4)) == 2
 
 
 def test_merit_pays_for_what_is_above_the_limit() -> None:
-    goal: Goal = dataclasses.replace(tiny_problem().goal, max_nats=5.0)
-    memory = Memory(goal, price=2.0)
+    memory = Memory(tiny_problem(max_cross_entropy=5.0), price=2.0)
     value = torch.tensor([1.0, 4.0], dtype=torch.float64)
-    memory.add(torch.tensor([[1], [2]]), Scored(value, value, torch.tensor([4.0, 7.0], dtype=torch.float64)))
+    memory.add(
+        torch.tensor([[1], [2]]), Scored(value, value, value, torch.tensor([4.0, 7.0], dtype=torch.float64))
+    )
     assert (memory.merit((1,)), memory.merit((2,))) == (1.0, 0.0)
     assert memory.within((1,))
     assert not memory.within((2,))
@@ -212,23 +216,23 @@ def test_screening_finds_the_best_of_a_score(gated: bool) -> None:
     chosen = torch.zeros(5000, dtype=torch.bool)
     chosen[at] = True
     described = Described(None, vectors, torch.ones(5000))
-    best = promising(described, slopes, at, scores[at], chosen, 25)
+    best = predicted_best(described, slopes, at, scores[at], chosen, 25)
     rest = torch.where(chosen, -torch.inf, scores)
     assert int(rest.argmax()) in best.tolist()
     assert not bool(chosen[best].any())
     assert len(best) == 25
     if gated:  # without the space 200 rows do not show a product in 64 dimensions
-        assert int(rest.argmax()) not in promising(described, None, at, scores[at], chosen, 25).tolist()
+        assert int(rest.argmax()) not in predicted_best(described, None, at, scores[at], chosen, 25).tolist()
 
 
 def test_screening_keeps_to_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a vocabulary that counts as large; slopes are part of it. The exhaustive optimum bounds it."""
     monkeypatch.setattr(screening, "_SMALL", 10)
     problem = tiny_problem(length=1)
-    outcome = run_text(Hybrid(share=0.5), problem, Budget(10**6), seed=0, restarts=1)
-    most = int(0.5 * len(problem.allowed.ids))
+    outcome = run(Hybrid(share=0.5), problem, 10**6, seed=0, restarts=1)
+    most = int(0.5 * len(problem.tokens.allowed.ids))
     assert most // 2 < outcome.cost.sequences_scored <= most
-    everything = run_text(Exhaustive(), problem, Budget(10**6))
+    everything = run(Exhaustive(), problem, 10**6)
     assert outcome.best is not None
     assert everything.best is not None
     assert outcome.best.activation <= everything.best.activation + 1e-5
@@ -239,14 +243,14 @@ def test_screening_ends_with_the_budget(monkeypatch: pytest.MonkeyPatch) -> None
     """It spends all that is left and calls that converged; nothing is begun again on nothing."""
     monkeypatch.setattr(screening, "_SMALL", 10)
     problem = tiny_problem(length=1)
-    outcome = run_text(Hybrid(share=0.5), problem, Budget(30), seed=0)
+    outcome = run(Hybrid(share=0.5), problem, 30, seed=0)
     assert outcome.cost.sequences_scored == 30
-    assert len(outcome.runs) == 1
-    assert outcome.cost.forward_tokens < 2 * len(problem.allowed.ids)
+    assert len(outcome.restarts) == 1
+    assert outcome.cost.forward_tokens < 2 * len(problem.tokens.allowed.ids)
 
 
 def test_screening_where_nothing_may_be_read_goes_by_norm() -> None:
     described = Described(None, torch.eye(4), torch.tensor([3.0, 1.0, 2.0, 0.5]))
     none = torch.full((1,), -torch.inf, dtype=torch.float64)
     chosen = torch.tensor([False, False, False, True])
-    assert promising(described, None, torch.tensor([3]), none, chosen, 2).tolist() == [1, 2]
+    assert predicted_best(described, None, torch.tensor([3]), none, chosen, 2).tolist() == [1, 2]

@@ -15,30 +15,28 @@ from tests.search.planted import tiny_problem
 
 from actmax.errors import ActmaxError
 from actmax.search.journal import NAME, Journal, question_of
-from actmax.search.meter import Budget, Cost
-from actmax.search.registry import text_method, text_methods
-from actmax.search.text_method import TextStep
-from actmax.search.text_run import TextOutcome, run_text
-from actmax.search.text_scorer import TextScorer
+from actmax.search.meter import Cost
+from actmax.search.method import Step
+from actmax.search.registry import method_class, token_methods
+from actmax.search.run import Outcome, run
+from actmax.search.scorer import Scorer
 
 ROOT = Path(__file__).parents[2]
-METHODS = sorted(text_methods())
+METHODS = token_methods()
 
 
-def search(name: str, folder: Path | None, **options: Any) -> TextOutcome:
+def search(name: str, folder: Path | None, **options: Any) -> Outcome:
     problem = tiny_problem(
         length=1 if name == "exhaustive" else 4, unit=options.pop("unit", "blocks.1.hook_resid_post:3")
     )
-    return run_text(
-        text_method(name), problem, Budget(60 if name == "pez" else 160), resume=folder, **options
-    )
+    return run(method_class(name)(), problem, 60 if name == "pez" else 160, resume=folder, **options)
 
 
-def told(outcome: TextOutcome) -> Any:
+def told(outcome: Outcome) -> Any:
     """Everything but the seconds."""
     cost = outcome.cost
     counts = (cost.forward_tokens, cost.backward_tokens, cost.sequences_scored)
-    return outcome.runs, outcome.solutions, outcome.frontier, outcome.candidates, counts
+    return outcome.restarts, outcome.solutions, outcome.frontier, outcome.candidates, counts
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -96,7 +94,7 @@ def test_sigkill_and_resume(name: str, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_and_resume(tmp_path: Path) -> None:
-    def stop(restart: int, step: TextStep, scorer: TextScorer) -> None:
+    def stop(restart: int, step: Step, scorer: Scorer) -> None:
         if scorer.cost.sequences_scored > 80:
             raise KeyboardInterrupt
 

@@ -12,11 +12,10 @@ from tests.search.planted import tiny_problem
 from torch import Tensor
 
 from actmax.search.answers import Proposals, Scored
-from actmax.search.losses import Losses
-from actmax.search.meter import Budget
+from actmax.search.hybrid.losses import Losses
+from actmax.search.hybrid.population import Memory, differences
 from actmax.search.methods.hybrid import Hybrid
-from actmax.search.population import Memory, distance
-from actmax.search.text_scorer import TextScorer
+from actmax.search.scorer import Scorer
 
 EARLY, DEEP = "blocks.0.mlp.hook_post:3", "blocks.1.hook_resid_post:3"
 row = st.lists(st.integers(0, 3), min_size=5, max_size=5).map(tuple)
@@ -46,16 +45,17 @@ def test_by_the_distance_of_the_other_positions(
 ) -> None:
     losses = Losses(near)
     losses.add(had, (*had[:at], token, *had[at + 1 :]))
-    others = distance((*had[:at], 0, *had[at + 1 :]), (*parent[:at], 0, *parent[at + 1 :]))
+    others = differences((*had[:at], 0, *had[at + 1 :]), (*parent[:at], 0, *parent[at + 1 :]))
     assert losses.expect(parent, (*parent[:at], token, *parent[at + 1 :])) == (others <= near)
 
 
 def test_hybrid_leaves_them_out() -> None:
     problem = tiny_problem(length=4)
-    tokens = problem.allowed.ids[:20].repeat(4, 1)
-    parent = tuple(problem.allowed.ids[30:34].tolist())
-    memory = Memory(problem.goal)
-    memory.add(torch.tensor([parent]), Scored(torch.zeros(1).double(), torch.zeros(1).double(), None))
+    tokens = problem.tokens.allowed.ids[:20].repeat(4, 1)
+    parent = tuple(problem.tokens.allowed.ids[30:34].tolist())
+    memory = Memory(problem)
+    zero = torch.zeros(1).double()
+    memory.add(torch.tensor([parent]), Scored(zero, zero, zero, None))
     known = Losses(near=3)
     for token in tokens[2].tolist():
         known.add(parent, (*parent[:2], token, parent[3]))
@@ -76,17 +76,17 @@ def test_late_parents_of_an_early_unit_are_the_best_of_the_pool(unit: str, greed
     problem = tiny_problem(length=6, unit=unit)
     asked: list[tuple[int, ...]] = []
 
-    class Watched(TextScorer):
+    class Watched(Scorer):
         def proposals(self, ids: Tensor, k: int, **named: Any) -> Proposals:
             asked.extend(map(tuple, ids.tolist()))
             return super().proposals(ids, k, **named)
 
-    scorer = Watched(problem, Budget(400))
+    scorer = Watched(problem, 400)
     steps = Hybrid(parents=2, batch=6, polish=1.0).search(scorer, problem, torch.Generator().manual_seed(0))
     best = []
     for _, step in zip(range(12), steps, strict=False):
         if asked:
-            best.append(set(asked) <= set(step.population[:2]))
+            best.append(set(asked) <= set(step.rows[:2]))
         asked.clear()
     assert len(best) > 1
     assert all(best) == greedy

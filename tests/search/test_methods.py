@@ -1,4 +1,4 @@
-"""What holds for every token method, found in the folder: a new one is tested by being there."""
+"""What holds for every method over tokens, found in the folder: a new one is tested by being there."""
 
 from __future__ import annotations
 
@@ -14,28 +14,26 @@ from tests.search.planted import planted_problem, tiny_problem
 
 from actmax.errors import ActmaxError
 from actmax.search import engine
-from actmax.search.alone import run_alone
-from actmax.search.meter import Budget
-from actmax.search.registry import text_method, text_methods
-from actmax.search.text_method import TextProblem, TextStep
-from actmax.search.text_run import SPENT, STOPPED, TextOutcome, run_each, run_text
-from actmax.search.text_scorer import TextScorer
+from actmax.search.method import Step
+from actmax.search.problem import Problem
+from actmax.search.registry import method_class, token_methods
+from actmax.search.run import SPENT, STOPPED, Outcome, run, run_each
+from actmax.search.scorer import Scorer
+from actmax.search.solution import solution_of
 
-METHODS = sorted(text_methods())
+METHODS = token_methods()
 BUDGET = 180
 """Reaches for every allowed token of the tiny models."""
 FEW = {"pez": 60, "gumbel": 90}
 """Less for the methods that take a gradient for every sequence: their tests are slow."""
 
 
-def problem_for(name: str, **options: Any) -> TextProblem:
+def problem_for(name: str, **options: Any) -> Problem:
     return tiny_problem(**{"length": 1 if name == "exhaustive" else 4} | options)
 
 
-def search(
-    name: str, problem: TextProblem, budget: int | None = None, seed: int = 0, **options: Any
-) -> TextOutcome:
-    return run_text(text_method(name), problem, Budget(budget or FEW.get(name, BUDGET)), seed=seed, **options)
+def search(name: str, problem: Problem, budget: int | None = None, seed: int = 0, **options: Any) -> Outcome:
+    return run(method_class(name)(), problem, budget or FEW.get(name, BUDGET), seed=seed, **options)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -45,7 +43,7 @@ def search(
         {},
         {"positions": "mean", "minimize": True},
         {"positions": "max", "suffix": " the cat", "prefix": "dog"},
-        {"max_nats": 12.0},
+        {"max_cross_entropy": 12.0},
         {"fluency": 0.5},
     ],
     ids=["last", "mean-minimize", "max-framed", "limited", "fluent"],
@@ -56,25 +54,25 @@ def test_claims_are_true(name: str, goal: dict[str, Any]) -> None:
     assert outcome.best is not None
     assert 0 < outcome.cost.sequences_scored <= BUDGET
     for one in [*outcome.solutions, *outcome.frontier]:
-        again = run_alone(problem, one.ids)
+        again = solution_of(problem, one.ids)
         assert (again.activation, again.nats) == (one.activation, one.nats)
         ids = torch.tensor([one.ids])
-        assert problem.allowed.mask[ids].all()
+        assert problem.tokens.allowed.mask[ids].all()
         assert problem.tokens.keep(ids).all()
-        assert problem.least <= len(one.ids) <= problem.length
+        assert problem.tokens.least <= len(one.ids) <= problem.tokens.length
     scores = [one.score for one in outcome.solutions]
     assert scores == sorted(scores, reverse=True)
-    best = max((run.best for run in outcome.runs if run.best is not None), key=lambda one: one.score)
+    best = max((run.best for run in outcome.restarts if run.best is not None), key=lambda one: one.score)
     assert best.score == outcome.best.score
-    claimed = max(run.curve[-1].score for run in outcome.runs if run.curve)
+    claimed = max(run.curve[-1].score for run in outcome.restarts if run.curve)
     assert claimed == pytest.approx(outcome.best.score, rel=1e-4, abs=1e-4)
-    if problem.goal.max_nats is not None:
-        assert all(one.nats <= problem.goal.max_nats for one in outcome.solutions)
+    if problem.limit is not None:
+        assert all(one.nats <= problem.limit for one in outcome.solutions)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_masked_tokens_never_appear(name: str) -> None:
-    allowed = tiny_problem().allowed
+    allowed = tiny_problem().tokens.allowed
     mask = allowed.mask.clone()
     mask[allowed.ids[torch.randperm(len(allowed.ids), generator=torch.Generator().manual_seed(0))[20:]]] = (
         False
@@ -92,12 +90,12 @@ def test_nothing_beats_exhaustive_on_one_token(name: str) -> None:
     problem = tiny_problem(length=1)
     exact = search("exhaustive", problem, 10_000)
     assert exact.best is not None
-    assert exact.runs[0].ended == "every allowed token was scored"
-    assert exact.cost.sequences_scored == len(problem.allowed.ids)
+    assert exact.restarts[0].ended == "every allowed token was scored"
+    assert exact.cost.sequences_scored == len(problem.tokens.allowed.ids)
     other = search(name, problem)
     assert other.best is not None
     assert other.best.score <= exact.best.score + 1e-6
-    brute = max(run_alone(problem, (int(token),)).score for token in problem.allowed.ids)
+    brute = max(solution_of(problem, (int(token),)).score for token in problem.tokens.allowed.ids)
     assert exact.best.score == pytest.approx(brute, rel=1e-6)
 
 
@@ -108,10 +106,8 @@ def test_same_seed_same_steps(name: str) -> None:
     for seed in (3, 3, 4):
         path: list[tuple[Any, ...]] = []
 
-        def note(
-            restart: int, step: TextStep, scorer: TextScorer, path: list[tuple[Any, ...]] = path
-        ) -> None:
-            path.append((restart, step.index, step.population, step.scores))
+        def note(restart: int, step: Step, scorer: Scorer, path: list[tuple[Any, ...]] = path) -> None:
+            path.append((restart, step.index, step.rows, step.scores))
 
         search(name, problem, seed=seed, on_step=note)
         paths.append(path)
@@ -127,7 +123,7 @@ def test_same_seed_same_steps(name: str) -> None:
 def test_budget_is_never_exceeded(name: str, budget: int, restarts: int | None) -> None:
     outcome = search(name, problem_for(name), budget, restarts=restarts)
     assert outcome.cost.sequences_scored <= budget
-    if restarts != 3 and name != "exhaustive" and outcome.runs[-1].ended == SPENT:
+    if restarts != 3 and name != "exhaustive" and outcome.restarts[-1].ended == SPENT:
         assert outcome.cost.sequences_scored == budget
 
 
@@ -145,12 +141,12 @@ def test_batch_size_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_interruption_keeps_what_was_found(name: str) -> None:
-    def stop(restart: int, step: TextStep, scorer: TextScorer) -> None:
+    def stop(restart: int, step: Step, scorer: Scorer) -> None:
         raise KeyboardInterrupt
 
     outcome = search(name, problem_for(name), on_step=stop)
     assert not outcome.complete
-    assert outcome.runs[-1].ended == STOPPED
+    assert outcome.restarts[-1].ended == STOPPED
     assert name == "beam" or outcome.best is not None  # (a beam's first rows are too short to be results)
 
 
@@ -166,9 +162,9 @@ def test_convergence_is_reported_and_the_budget_goes_to_restarts() -> None:
     problem = tiny_problem(length=2)
     once = search("hotflip", problem, 2000, restarts=1)
     assert once.cost.sequences_scored < 2000
-    assert once.runs[0].ended == "no flip that the gradient proposes improves the score"
+    assert once.restarts[0].ended == "no flip that the gradient proposes improves the score"
     more = search("hotflip", problem, 400)
-    assert len(more.runs) > 1
+    assert len(more.restarts) > 1
     assert more.cost.sequences_scored == 400
 
 
@@ -179,7 +175,7 @@ def test_exhaustive_wants_one_token() -> None:
 
 def test_each_reads_every_position() -> None:
     problem = tiny_problem(length=3, suffix=" cat")
-    found = run_each(text_method("random"), problem, Budget(90))
+    found = run_each(method_class("random")(), problem, 90)
     after = len(problem.frame.after)
     assert list(found) == list(range(3 + after))
     for place, outcome in found.items():
@@ -190,27 +186,12 @@ def test_each_reads_every_position() -> None:
         assert outcome.best.activation == pytest.approx(float(hidden[0, 1 + place, 3]), rel=1e-4)
 
 
-def test_registry_reads_options() -> None:
-    method: Any = text_method("gcg", {"batch": "64", "top_k": 8})
-    assert (method.batch, method.top_k) == (64, 8)
-    assert text_method("coordinate", {"candidates": "none", "rank": "random"}) is not None
-    wrong: list[tuple[str, dict[str, Any], str]] = [
-        ("gcq", {}, "There is no method 'gcq'; the nearest are gcg"),
-        ("gcg", {"batches": 1}, "has no setting 'batches'; the nearest are batch"),
-        ("gcg", {"batch": "many"}, "cannot be 'many'"),
-        ("coordinate", {"rank": "guess"}, "cannot be 'guess'"),
-    ]
-    for name, options, words in wrong:
-        with pytest.raises(ActmaxError, match=words):
-            text_method(name, options)
-
-
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_are_frozen_settings_with_a_written_algorithm(name: str) -> None:
-    kind = text_methods()[name]
-    assert kind.__dataclass_params__.frozen
+    kind = method_class(name)
+    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
     text = str(sys.modules[kind.__module__].__doc__)
     assert "1. " in text
     assert "2. " in text
     with pytest.raises(dataclasses.FrozenInstanceError):
-        text_method(name).anything = 1  # type: ignore[attr-defined]
+        method_class(name)().anything = 1  # type: ignore[attr-defined]

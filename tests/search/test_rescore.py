@@ -104,7 +104,7 @@ def test_the_random_control_draws_every_ordinary_token_and_no_special_one() -> N
         assert drawn == set(range(len(tokenizer))) - set(tokenizer.all_special_ids)
 
 
-def test_the_control_equals_its_sequences_run_alone() -> None:
+def test_the_control_equals_its_sequences_solution_of() -> None:
     """Over the batches of the control: the mean over all equals that of singles of the same length."""
     ids = tiny_ids(5, 4)
     alone = [by_hand(row.tolist()) for row in ids]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,24 @@ from tests.tiny import MLP, WIDTH, tiny_model
 from torch import Tensor
 
 from actmax.errors import ActmaxError
-from actmax.inputs.soft import random_start
+from actmax.inputs.soft import Vectors, random_start
 from actmax.models.model import Model
 from actmax.models.sites import resolve
 from actmax.objectives.activation import Positions, activation
 from actmax.objectives.objective import Objective
 from actmax.objectives.penalties import shell_radius, squared_norm
-from actmax.search.method import Problem, Step
+from actmax.search.method import VectorState
 from actmax.search.methods.soft_ascent import SoftAscent
+from actmax.search.problem import Problem
 from actmax.search.scorer import Scorer
+
+
+@dataclass(frozen=True)
+class At(VectorState):
+    """A step, with where the vectors are."""
+
+    index: int = 0
+    total: int = 0
 
 
 def ascend(
@@ -37,13 +47,16 @@ def ascend(
     minimize: bool = False,
     neighbors: tuple[int, ...] = (),
     **settings: Any,
-) -> list[Step]:
+) -> list[At]:
     """Every step of a search."""
     target = resolve(model, unit)
     wanted: Objective = -activation(target, positions) if minimize else activation(target, positions)
-    scorer = Scorer(model, wanted - l2 * squared_norm(), watch=[target.site])
-    problem = Problem(target, positions, start, neighbors)
-    return list(SoftAscent(**settings).search(scorer, problem))
+    problem = Problem(wanted - l2 * squared_norm(), Vectors(model, start, neighbors=neighbors))
+    found = []
+    for step in SoftAscent(**settings).search(Scorer(problem), problem, torch.Generator()):
+        assert step.vectors is not None
+        found.append(At(**vars(step.vectors), index=step.index, total=step.total))
+    return found
 
 
 def tutorial(

@@ -19,6 +19,7 @@ from torch import Tensor
 from actmax.api.provenance import manifest_of
 from actmax.api.soft_settings import SoftSettings
 from actmax.errors import ActmaxError
+from actmax.inputs.soft import Vectors
 from actmax.models.model import Model
 from actmax.models.read import Prefix, read
 from actmax.models.sites import Unit
@@ -27,7 +28,6 @@ from actmax.objectives.objective import Objective
 from actmax.results import maximize as stored
 from actmax.results.maximize import MaximizeResult
 from actmax.results.run import Best, CorpusMaximum, Cost, Isolation, NearToken, RandomTokens, Run, Trajectory
-from actmax.search.method import Problem
 from actmax.search.nearest import Nearest, nearest_tokens, similarity_to_tokens
 from actmax.search.rescore import Rescored, activation_of, random_token_activations, rescore
 from actmax.search.run import Outcome
@@ -50,14 +50,15 @@ class Asked:
     seed: int
     objective: Objective
     prefix: Prefix | None
-    problem: Problem
+    space: Vectors
     corpus: CorpusMaximum | None = None
     """What the optimum is measured against, where it is known."""
 
     def result(self, outcome: Outcome) -> MaximizeResult:
         """The whole result."""
+        assert outcome.last is not None  # noqa: S101 - there was a step
         optimum = outcome.last.embeds
-        initial, final = (self._alone(vectors) for vectors in (self.problem.start, optimum))
+        initial, final = (self._alone(vectors) for vectors in (self.space.start, optimum))
         best = self._best(final)
         near = nearest_tokens(self.model, optimum, _TOP, self.settings.metric)
         rescored: list[Rescored | None] = [None] * len(final)
@@ -72,8 +73,9 @@ class Asked:
                 random = self._random(optimum.shape[1])
             complete = outcome.complete
         pairs = list(zip(initial, final, rescored, strict=True))
+        stopped = outcome.last.stopped
         runs = tuple(
-            self._run(k, *pair, self._trajectory(outcome, k), near, outcome.last.stopped.get(k))
+            self._run(k, *pair, self._trajectory(outcome, k), near, stopped.get(k))
             for k, pair in enumerate(pairs)
         )
         profile = self._profiles(best, optimum)
@@ -98,7 +100,7 @@ class Asked:
             ),
             complete=complete,
             minimize=self.minimize,
-            neighbors=self.problem.neighbors,
+            neighbors=self.space.neighbors,
             random_tokens=random,
             isolation=self._isolation(profile),
             corpus_maximum=self.corpus,
@@ -135,7 +137,8 @@ class Asked:
 
     def _trajectory(self, outcome: Outcome, k: int) -> Trajectory:
         trace = outcome.trace
-        beside = trace.neighbors[:, k].mean(dim=1).tolist() if self.problem.neighbors else ()
+        assert trace is not None  # noqa: S101 - there was a step
+        beside = trace.neighbors[:, k].mean(dim=1).tolist() if self.space.neighbors else ()
         return Trajectory(
             tuple(trace.step),
             tuple(trace.activation[:, k].tolist()),
@@ -185,7 +188,7 @@ class Asked:
     @torch.no_grad()
     def _profiles(self, best: int, optimum: Tensor) -> Tensor:
         """The whole site before and after, ``[2, width]``."""
-        both = torch.stack([self.problem.start[best], optimum[best]])
+        both = torch.stack([self.space.start[best], optimum[best]])
         value = read(self.model, [self.unit.site], embeds=both, prefix=self.prefix)[self.unit.site]
         return site_profile(value, self.positions)
 
@@ -203,7 +206,7 @@ class Asked:
         matrix = self.model.embedding.flatten()
         similar = similarity_to_tokens(self.model, optimum[best])
         return {
-            stored.START: self.problem.start.float(),
+            stored.START: self.space.start.float(),
             stored.OPTIMUM: optimum.float(),
             stored.COSINE: similar.half(),
             stored.SITE_BEFORE: profile[0],

@@ -16,12 +16,13 @@ from actmax.api.corpus_starts import CorpusStarts
 from actmax.api.maximize import Progressed, maximize, reading_of, reduction_of, settings_of
 from actmax.api.methods import own_name, token_method
 from actmax.api.soft_settings import SoftSettings
-from actmax.api.text import NothingFoundError, Reading
+from actmax.api.text import NothingFoundError
 from actmax.api.text_problem import check_method, read_corpus, text_problem
 from actmax.api.text_settings import TextSettings
 from actmax.errors import ActmaxError, nearest
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
+from actmax.objectives.positions import Places
 from actmax.progress import Progress, silent
 from actmax.results.compare import CompareResult, Failed
 from actmax.results.maximize import MaximizeResult
@@ -32,7 +33,7 @@ def compare(
     unit: str | Unit,
     methods: Sequence[str],
     *,
-    positions: Reading | None = None,
+    positions: Places | None = None,
     minimize: bool = False,
     seed: int = 0,
     also: Sequence[tuple[float, str]] = (),

@@ -10,13 +10,13 @@ from actmax.atlas.scale import quick_windows, scale_of
 from actmax.corpus.corpus import DEFAULT_CORPUS
 from actmax.corpus.reading import Readings, positions, read_units
 from actmax.inputs.bos import BosPolicy
+from actmax.inputs.tokens import Row
 from actmax.models.model import Model
 from actmax.models.residual import residual_at
 from actmax.models.sites import Unit
+from actmax.objectives.reading import Sinks
 from actmax.progress import Progress, silent
 from actmax.results.run import CorpusMaximum
-from actmax.search.goal import Sinks
-from actmax.search.text_method import Row
 
 
 @dataclass(frozen=True)

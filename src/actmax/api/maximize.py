@@ -11,17 +11,18 @@ from actmax.api.corpus_starts import CorpusStarts
 from actmax.api.methods import token_method
 from actmax.api.soft import maximize_soft
 from actmax.api.soft_settings import SoftSettings
-from actmax.api.text import Reading, maximize_text
+from actmax.api.text import maximize_text
 from actmax.api.text_settings import TextSettings
 from actmax.errors import ActmaxError, nearest
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
 from actmax.objectives.activation import Positions, activation
 from actmax.objectives.objective import Objective
+from actmax.objectives.positions import Places
 from actmax.progress import Progress, silent
 from actmax.results.maximize import MaximizeResult
 from actmax.search.method import Step
-from actmax.search.text_scorer import TextScorer
+from actmax.search.scorer import Scorer
 
 
 def maximize(
@@ -29,7 +30,7 @@ def maximize(
     unit: str | Unit,
     *,
     method: str = "soft-ascent",
-    positions: Reading | None = None,
+    positions: Places | None = None,
     minimize: bool = False,
     seed: int = 0,
     also: Sequence[tuple[float, str]] = (),
@@ -74,7 +75,7 @@ def maximize(
             minimize=minimize,
             seed=seed,
             also=weighted_units(model, also, where),
-            on_step=None if on_step is None else lambda step: on_step(_soft(step)),
+            on_step=None if on_step is None else lambda restart, step, scorer: on_step(_soft(step)),
             progress=progress,
         )
     return maximize_text(
@@ -103,10 +104,11 @@ class Progressed:
 
 
 def _soft(step: Step) -> Progressed:
-    return Progressed(step.index, step.total, float(step.activation.mean()))
+    state = step.vectors
+    return Progressed(step.index, step.total, math.nan if state is None else float(state.activation.mean()))
 
 
-def _text(scorer: TextScorer) -> Progressed:
+def _text(scorer: Scorer) -> Progressed:
     best, done = scorer.archive.best, scorer.cost.sequences_scored
     return Progressed(done, done + (scorer.left or 0), math.nan if best is None else best.activation)
 
@@ -127,7 +129,7 @@ def settings_of(method: str, settings: Mapping[str, Any]) -> SoftSettings | Text
     return kind(**settings)
 
 
-def reduction_of(positions: Reading | None) -> Positions:
+def reduction_of(positions: Places | None) -> Positions:
     """For free vectors: ``mean`` by default.
 
     Raises:
@@ -141,7 +143,7 @@ def reduction_of(positions: Reading | None) -> Positions:
     return positions or "mean"
 
 
-def reading_of(positions: Reading | None) -> Reading:
+def reading_of(positions: Places | None) -> Places:
     """For token methods: ``last`` by default; a number may come as text.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actmax.errors import ActmaxError, nearest
-from actmax.search.registry import BEST, text_methods
+from actmax.search.registry import SHORT, token_methods
 
 SOFT = ("soft-ascent", "soft")
 """Names of the one method over free vectors."""
@@ -17,10 +17,10 @@ def token_method(name: str) -> str | None:
     """
     if name in SOFT:
         return None
-    known = [*SOFT, "text", *text_methods()]
+    known = [*SOFT, "text", *token_methods()]
     if name not in known:
         raise ActmaxError(f"There is no method {name!r}; the nearest are {nearest(name, known)}.")
-    return BEST if name == "text" else name
+    return SHORT["text"] if name == "text" else name
 
 
 def own_name(name: str) -> str:

@@ -17,8 +17,8 @@ from actmax.models.sites import Unit
 from actmax.objectives.activation import Positions
 from actmax.results.manifest import Manifest
 from actmax.results.reproduce import Repeat
-from actmax.search.text_method import TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.method import Step
+from actmax.search.scorer import Scorer
 
 Told = Callable[[int, int, str], None]
 
@@ -93,10 +93,10 @@ class TokenSearch:
             return TokenRuns(tuple(made), False, manifest)
         return TokenRuns(tuple(made), True, manifest)
 
-    def _telling(self, unit: Unit, k: int, told: Told) -> Callable[[int, TextStep, TextScorer], None]:
+    def _telling(self, unit: Unit, k: int, told: Told) -> Callable[[int, Step, Scorer], None]:
         budget, note = self.settings.budget, self._note(unit, k)
 
-        def tell(restart: int, step: TextStep, scorer: TextScorer) -> None:
+        def tell(restart: int, step: Step, scorer: Scorer) -> None:
             done = k * budget + scorer.cost.sequences_scored
             told(min(done, self.runs * budget), self.runs * budget, note)
 

@@ -13,8 +13,8 @@ from actmax.checks.sample import Sample
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy
 from actmax.progress import Progress, silent
-from actmax.search.text_method import TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.method import Step
+from actmax.search.scorer import Scorer
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def search_text(
     """
     settings = TextSettings(bos=bos)
 
-    def tell(restart: int, step: TextStep, scorer: TextScorer) -> None:
+    def tell(restart: int, step: Step, scorer: Scorer) -> None:
         progress("searching text", scorer.cost.sequences_scored, settings.budget)
 
     known = starts_of(sample.readings, length=settings.length, n=settings.starts)

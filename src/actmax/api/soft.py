@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from actmax.api.account import Asked, account
@@ -15,7 +13,8 @@ from actmax.api.soft_settings import SoftSettings
 from actmax.api.yardstick import corpus_maximum
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy, bos_id
-from actmax.inputs.soft import random_start, text_start
+from actmax.inputs.frame import Frame
+from actmax.inputs.soft import Vectors, random_start, text_start
 from actmax.models.model import Model
 from actmax.models.read import Prefix, read_prefix
 from actmax.models.sites import Unit, width
@@ -24,10 +23,9 @@ from actmax.objectives.objective import Objective
 from actmax.objectives.penalties import shell_distance, squared_norm
 from actmax.progress import Progress, silent
 from actmax.results.maximize import MaximizeResult
-from actmax.search.method import Problem, Step
 from actmax.search.methods.soft_ascent import SoftAscent
-from actmax.search.run import run
-from actmax.search.scorer import Scorer
+from actmax.search.problem import Problem
+from actmax.search.run import OnStep, run
 
 _NEIGHBORS = 2
 
@@ -41,7 +39,7 @@ def maximize_soft(
     minimize: bool = False,
     seed: int = 0,
     also: Objective | None = None,
-    on_step: Callable[[Step], None] | None = None,
+    on_step: OnStep | None = None,
     progress: Progress = silent,
 ) -> MaximizeResult:
     """Gradient ascent on input vectors, with the truth about the tokens nearest to them.
@@ -70,13 +68,14 @@ def maximize_soft(
     else:
         start = text_start(model, settings.init_text, restarts, seed)
         _check_length(model, start.shape[1], prefix)
-    problem = Problem(unit, positions, start, _neighbors(model, unit))
+    frame = _frame(model, settings.bos)
+    problem = Problem(objective, Vectors(model, start, frame, _neighbors(model, unit)))
     corpus = corpus_maximum(
         model, unit, minimize=minimize, corpus=settings.corpus, atlas=settings.atlas, progress=progress
     )
-    scorer = Scorer(model, objective, watch=[unit.site], prefix=prefix)
-    outcome = run(method, scorer, problem, on_step)
-    asked = Asked(model, unit, settings, positions, minimize, seed, objective, prefix, problem, corpus)
+    outcome = run(method, problem, on_step=on_step)
+    space = problem.vectors
+    asked = Asked(model, unit, settings, positions, minimize, seed, objective, prefix, space, corpus)
     return account(asked, outcome)
 
 
@@ -98,11 +97,16 @@ def _objective(
     return objective
 
 
-def _prefix(model: Model, objective: Objective, unit: Unit, policy: BosPolicy) -> Prefix | None:
+def _frame(model: Model, policy: BosPolicy) -> Frame:
     bos = bos_id(model.tokenizer, "always") if policy == "always" else None
-    if bos is None:
+    return Frame() if bos is None else Frame((bos,), (), bos)
+
+
+def _prefix(model: Model, objective: Objective, unit: Unit, policy: BosPolicy) -> Prefix | None:
+    before = _frame(model, policy).before
+    if not before:
         return None
-    return read_prefix(model, objective.needs | {unit.site}, torch.tensor([[bos]], device=model.device))
+    return read_prefix(model, objective.needs | {unit.site}, torch.tensor([before], device=model.device))
 
 
 def _check_length(model: Model, length: int, prefix: Prefix | None) -> None:

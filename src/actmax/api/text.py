@@ -1,16 +1,14 @@
 """Maximise a unit over real tokens, and measure what is found against real text.
 
 1. Read the corpus for the unit: starts, the corpus maximum, the median residual norm that tells sinks.
-2. Search (``search/text_run.py``) until the budget is spent or the method has converged; with ``each`` once
+2. Search (``search/run.py``) until the budget is spent or the method has converged; with ``each`` once
    for every position, in equal shares of the budget.
 3. Re-score every result alone; run its text, tokenised anew, too; look at the unit token by token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from actmax.api.corpus_starts import CorpusStarts
 from actmax.api.provenance import manifest_of
@@ -20,19 +18,14 @@ from actmax.api.text_settings import TextSettings
 from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.sites import Unit
+from actmax.objectives.positions import Places, Where
 from actmax.progress import Progress, silent
 from actmax.results.maximize import MaximizeResult
 from actmax.results.run import Best
-from actmax.search.goal import Where
-from actmax.search.meter import Budget
-from actmax.search.registry import text_method
-from actmax.search.text_method import TextMethod, TextProblem, TextStep
-from actmax.search.text_run import run_each, run_text
-from actmax.search.text_scorer import TextScorer
-
-Reading: TypeAlias = Where | Literal["each"]
-"""How positions are read: reduced, one of them by its number, or each in a search of its own."""
-OnStep: TypeAlias = Callable[[int, TextStep, TextScorer], None]
+from actmax.search.method import Method
+from actmax.search.problem import Problem
+from actmax.search.registry import method_class
+from actmax.search.run import OnStep, run, run_each
 
 
 class NothingFoundError(ActmaxError):
@@ -45,7 +38,7 @@ def maximize_text(
     method: str,
     *,
     settings: TextSettings,
-    positions: Reading = "last",
+    positions: Places = "last",
     minimize: bool = False,
     seed: int = 0,
     also: tuple[tuple[float, str], ...] = (),
@@ -74,7 +67,7 @@ def maximize_text(
         NothingFoundError: nothing that was scored may be given.
         KeyboardInterrupt: stopped before there was anything to keep.
     """
-    chosen: Any = text_method(method, settings.options)
+    chosen: Any = method_class(method)(**settings.options)
     check_method(str(chosen.name), settings)
     where: Where = "last" if positions == "each" else positions
     problem = text_problem(model, unit, settings, positions=where, minimize=minimize, also=also)
@@ -96,7 +89,7 @@ def maximize_text(
         seed=seed,
         positions=str(positions),
         settings=settings.plain() | vars(chosen),
-        objective=_words(problem, also, positions),
+        objective=_words(problem, positions),
         runs=runs,
         best=Best(best, winner.activation_final, winner.text),
         cost=total([outcome.cost for _, outcome in parts]),
@@ -105,7 +98,7 @@ def maximize_text(
             seed=seed,
             bos=f"{settings.bos}: {'in front' if problem.frame.bos is not None else 'none'}",
             corpus_sha256=None if known is None else known.extreme.sha256,
-            vocabulary_mask=problem.allowed.to_json(),
+            vocabulary_mask=problem.tokens.allowed.to_json(),
         ),
         complete=complete,
         minimize=minimize,
@@ -116,17 +109,17 @@ def maximize_text(
 
 
 def _searched(
-    method: TextMethod,
-    problem: TextProblem,
+    method: Method,
+    problem: Problem,
     settings: TextSettings,
     seed: int,
     on_step: OnStep | None,
     *,
     each: bool,
 ) -> list[Part]:
-    budget = Budget(sequences=settings.budget)
+    budget = settings.budget
     if not each:
-        outcome = run_text(
+        outcome = run(
             method,
             problem,
             budget,
@@ -145,30 +138,21 @@ def _searched(
         resume=settings.resume,
         on_step=on_step,
     )
-    return [
-        (replace(problem, goal=replace(problem.goal, positions=place)), outcome)
-        for place, outcome in found.items()
-    ]
+    return [(problem.at(place), outcome) for place, outcome in found.items()]
 
 
 def _nothing(method: str, settings: TextSettings, parts: list[Part]) -> BaseException:
     """Why there is no result: stopped too early, or nothing that was scored may be given."""
     stopped = any(not outcome.complete for _, outcome in parts)
-    if stopped and not any(run.best for _, outcome in parts for run in outcome.runs):
+    if stopped and not any(run.best for _, outcome in parts for run in outcome.restarts):
         return KeyboardInterrupt()
     limit = settings.max_cross_entropy
     mend = f"raise --max-cross-entropy above {limit:g}" if limit is not None else "raise --budget"
     return NothingFoundError(f"Nothing that {method} scored may be given as a result; {mend}.")
 
 
-def _words(problem: TextProblem, also: tuple[tuple[float, str], ...], positions: Reading) -> str:
-    goal = problem.goal
-    where = f"position {positions}" if isinstance(positions, int) else positions
-    where = "each position" if positions == "each" else where
-    text = f"{'-' if goal.minimize else ''}{where}({goal.unit})"
-    text += "".join(f" {'-' if weight < 0 else '+'} {abs(weight):g} · {name}" for weight, name in also)
-    if goal.fluency:
-        text += f" - {goal.fluency:g} · nats per token"
-    if goal.max_nats is not None:
-        text += f", at most {goal.max_nats:g} nats per token"
-    return text
+def _words(problem: Problem, positions: Places) -> str:
+    text = str(problem.objective)
+    if positions == "each":
+        text = text.replace("last(", "each position(", 1)
+    return text if problem.limit is None else f"{text}, at most {problem.limit:g} nats per token"

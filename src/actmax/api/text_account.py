@@ -10,17 +10,18 @@ from typing import Any, TypeAlias
 import torch
 
 from actmax.models.read import read
+from actmax.objectives.objective import Reading
 from actmax.results.run import Along, Candidate, Cost, Run, Trajectory
-from actmax.search.alone import Solution, run_alone
 from actmax.search.diversity import diverse
-from actmax.search.text_method import Row, TextProblem
-from actmax.search.text_run import SPENT, TextOutcome, TextRun, pareto
+from actmax.search.problem import Problem, Row
+from actmax.search.run import SPENT, Outcome, Restart, pareto
+from actmax.search.solution import Solution, solution_of
 
 MOST_ALONG = 50
 """Runs and likely texts that are looked at token by token."""
 
 
-Part: TypeAlias = tuple[TextProblem, TextOutcome]
+Part: TypeAlias = tuple[Problem, Outcome]
 """A problem and what was found; with ``each`` there is one for every position."""
 
 
@@ -29,14 +30,15 @@ def runs_of(parts: Sequence[Part]) -> tuple[Run, ...]:
     made: list[Run] = []
     first = spent = 0
     for problem, outcome in parts:
-        position = problem.goal.positions if isinstance(problem.goal.positions, int) else None
-        for run in outcome.runs:
+        where = problem.reported.positions
+        position = where if isinstance(where, int) else None
+        for run in outcome.restarts:
             if run.best is not None:
                 look = len(made) < MOST_ALONG or run.best is outcome.best
                 row = along(problem, run.best.ids) if look else None
                 one = _run(problem, run, run.best, spent)
-                made.append(replace(one, restart=first + run.restart, along=row, position=position))
-        first += len(outcome.runs)
+                made.append(replace(one, restart=first + run.number, along=row, position=position))
+        first += len(outcome.restarts)
         spent += outcome.cost.sequences_scored
     return tuple(made)
 
@@ -49,7 +51,7 @@ def best_of(parts: Sequence[Part]) -> int | None:
         found = outcome.best
         if found is not None and (best is None or found.score > best[0]):
             best = found.score, first + found.restart
-        first += len(outcome.runs)
+        first += len(outcome.restarts)
     return None if best is None else best[1]
 
 
@@ -70,10 +72,10 @@ def solutions_of(parts: Sequence[Part], samples: int) -> tuple[Candidate, ...]:
     whose = {id(one): problem for problem, outcome in parts for one in outcome.candidates}
     every = [one for _, outcome in parts for one in outcome.candidates]
     chosen = diverse(parts[0][0].model, every, samples)
-    return tuple(candidate(whose[id(one)], run_alone(whose[id(one)], one.ids, one.at)) for one in chosen)
+    return tuple(candidate(whose[id(one)], solution_of(whose[id(one)], one.ids, one.at)) for one in chosen)
 
 
-def candidate(problem: TextProblem, one: Solution, *, look: bool = True) -> Candidate:
+def candidate(problem: Problem, one: Solution, *, look: bool = True) -> Candidate:
     """One sequence; with ``look`` token by token."""
     text = str(problem.model.tokenizer.decode(list(one.ids)))
     row = along(problem, one.ids) if look else None
@@ -81,22 +83,25 @@ def candidate(problem: TextProblem, one: Solution, *, look: bool = True) -> Cand
 
 
 @torch.no_grad()
-def along(problem: TextProblem, ids: Row) -> Along:
+def along(problem: Problem, ids: Row) -> Along:
     """The unit at every token of a sequence (and of the suffix), when it is run whole and alone."""
-    goal, before = problem.goal, len(problem.frame.before)
+    term, before = problem.reported, len(problem.frame.before)
     shown = (*ids, *problem.frame.after)
     whole = torch.tensor([[*problem.frame.before, *shown]], device=problem.model.device)
-    acts = {site: value[:, before:] for site, value in read(problem.model, goal.sites, ids=whole).items()}
-    values = goal.values(acts)[0].double().cpu()
-    readable = goal.readable(acts, before)[0].cpu()
+    acts = {site: value[:, before:] for site, value in read(problem.model, term.needs, ids=whole).items()}
+    reading = Reading(acts, past=before)
+    values = term.values(reading)[0].double().cpu()
+    mask = term.readable(reading)
+    readable = torch.ones(len(shown), dtype=torch.bool) if mask is None else mask[0].cpu()
     at: int | None
-    if goal.positions == "mean":
+    if term.positions == "mean":
         at = None
-    elif goal.positions == "max":
-        kept = torch.where(readable, goal.sign * values, -torch.inf)
-        at = int(kept.argmax()) if bool(readable.any()) else None
+    elif term.positions in ("max", "min"):
+        sign = 1.0 if term.positions == "max" else -1.0
+        within = torch.where(readable, sign * values, -torch.inf)
+        at = int(within.argmax()) if bool(readable.any()) else None
     else:
-        at = len(shown) - 1 if goal.positions == "last" else int(goal.positions)
+        at = len(shown) - 1 if term.positions == "last" else int(term.positions)
     tokenizer: Any = problem.model.tokenizer
     plain = torch.where(readable, values, torch.nan).tolist()
     return Along(tuple(str(tokenizer.decode([i])) for i in shown), tuple(plain), at)
@@ -108,19 +113,19 @@ def total(costs: Sequence[Any]) -> Cost:
     return Cost(**{name: sum(getattr(one, name) for one in costs) for name in names})
 
 
-def _run(problem: TextProblem, run: TextRun, best: Solution, spent: int) -> Run:
+def _run(problem: Problem, run: Restart, best: Solution, spent: int) -> Run:
     """One restart, its best sequence with what its text gives."""
     tokenizer: Any = problem.model.tokenizer
     text = str(tokenizer.decode(list(best.ids)))
     again = tuple(tokenizer.encode(text, add_special_tokens=False))
     same = again == best.ids
     room = problem.model.context - len(problem.frame.before) - len(problem.frame.after)
-    at, after = problem.goal.positions, len(problem.frame.after)
+    at, after = problem.reported.positions, len(problem.frame.after)
     readable = 0 < len(again) <= room and (not isinstance(at, int) or at < len(again) + after)
-    of_text = best.activation if same else run_alone(problem, again).activation if readable else math.nan
+    of_text = best.activation if same else solution_of(problem, again).activation if readable else math.nan
     curve = run.curve
     return Run(
-        restart=run.restart,
+        restart=run.number,
         activation_initial=curve[0].activation if curve else math.nan,
         activation_final=best.activation,
         trajectory=Trajectory(

@@ -13,18 +13,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from actmax.inputs.soft import random_start
+from actmax.inputs.soft import Vectors, random_start
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sites import Site, Unit
 from actmax.objectives.activation import Positions, along, reduce
-from actmax.objectives.objective import Objective, Reading
+from actmax.objectives.objective import Objective, PerPosition, Readable, Reading
 from actmax.objectives.penalties import squared_norm
-from actmax.search.method import Problem, Step
+from actmax.search.method import Step
 from actmax.search.methods.soft_ascent import SoftAscent
 from actmax.search.nearest import nearest_tokens
+from actmax.search.problem import Problem
 from actmax.search.run import run
-from actmax.search.scorer import Scorer
 from actmax.shapes import Embeds, Scores
 
 
@@ -52,9 +52,17 @@ class RowUnits:
         """Their site."""
         return frozenset({self.units[0].site})
 
-    def __call__(self, reading: Reading) -> Scores:
+    def values(self, reading: Reading) -> PerPosition:
         """In the units of the activation."""
-        return own(self.units, reading.acts[self.units[0].site], self.positions)
+        value = reading.acts[self.units[0].site]
+        return torch.cat([along(unit, value[k : k + 1]) for k, unit in enumerate(self.units)])
+
+    def readable(self, reading: Reading) -> None:
+        """Every position counts."""
+
+    def reduce(self, values: PerPosition, readable: Readable | None, *, anyway: bool = False) -> Scores:
+        """Over positions."""
+        return reduce(values, self.positions)
 
     def __str__(self) -> str:
         return f"{self.positions}(each row's unit)"
@@ -107,9 +115,11 @@ def soft_optima(
     given = tuple(units)
     start = random_start(model, protocol.length, range(len(given)), seed)
     objective = Objective(((1.0, RowUnits(given, protocol.positions)),)) - protocol.l2 * squared_norm()
-    scorer = Scorer(model, objective)
-    problem = Problem(given[0], protocol.positions, start)
-    outcome = run(SoftAscent(protocol.steps, protocol.lr), scorer, problem, on_step)
+    problem = Problem(objective, Vectors(model, start))
+    told = None if on_step is None else lambda restart, step, scorer: on_step(step)
+    outcome = run(SoftAscent(protocol.steps, protocol.lr), problem, on_step=told)
+    assert outcome.last is not None  # noqa: S101 - there was a step
+    assert outcome.trace is not None  # noqa: S101
     optimum = outcome.last.embeds
     near = nearest_tokens(model, optimum, 1)
     begun = nearest_tokens(model, start, 1)
@@ -130,6 +140,6 @@ def soft_optima(
         initial=alone(start),
         final=alone(optimum),
         on_tokens=alone(model.embedding[near.ids[..., 0]]),
-        steps=outcome.last.index,
+        steps=outcome.trace.step[-1],
         complete=outcome.complete,
     )

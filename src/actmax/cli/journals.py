@@ -12,7 +12,7 @@ from actmax.errors import ActmaxError
 def journals_in(folders: Sequence[Path]) -> list[Path]:
     """Those of the searches that write into these folders."""
     from actmax.search.journal import NAME
-    from actmax.search.text_run import position_folder
+    from actmax.search.run import position_folder
 
     names = ("", position_folder(Path(), 0).name.replace("0", "*"))
     return [

@@ -1,16 +1,36 @@
-"""Soft inputs: free vectors in the place of token embeddings."""
+"""A space of soft inputs: free vectors in the place of token embeddings."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import torch
 
 from actmax.errors import ActmaxError
+from actmax.inputs.frame import Frame
 from actmax.models.model import Model
 from actmax.rng import stream
 from actmax.shapes import Embeds
 
 TEXT_NOISE = 0.1
 """Restarts after the first that start from a text add noise of this fraction of the embeddings' deviation."""
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Where a search over vectors begins, and what it watches."""
+
+    model: Model
+    start: Embeds
+    """``[restart, pos, d_model]``: where each restart begins."""
+    frame: Frame = field(default_factory=Frame)
+    neighbors: tuple[int, ...] = ()
+    """Indices of the unit's site that are watched beside it."""
+
+    @property
+    def length(self) -> int:
+        """Searched positions."""
+        return int(self.start.shape[1])
 
 
 def random_start(model: Model, length: int, restarts: range, seed: int) -> Embeds:
@@ -53,7 +73,7 @@ def to_shell(embeds: Embeds, radius: float) -> Embeds:
 
 
 def tangent(gradient: Embeds, embeds: Embeds) -> Embeds:
-    """The part of a gradient that leads along the shell.
+    """The part of a gradient that stays on the shell.
 
     Adam divides each entry by its own size. A gradient that points out of the shell all the time would lead
     it to where the *signs* of the entries point, which is not the optimum; along the shell it is zero there.

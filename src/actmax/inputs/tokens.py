@@ -1,9 +1,9 @@
-"""Sequences of token ids: which of them a text produces, and random ones to start from."""
+"""A space of token sequences: which of them may be given, and random ones to start from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Bool
@@ -14,6 +14,9 @@ from actmax.inputs.allowed import Allowed
 from actmax.inputs.frame import Frame
 from actmax.models.model import Model
 from actmax.shapes import Ids
+
+Row: TypeAlias = tuple[int, ...]
+"""Searched token ids."""
 
 _ROUNDS = 50
 
@@ -37,15 +40,39 @@ def survives(model: Model, ids: Ids, frame: Frame | None = None) -> Bool[Tensor,
 
 @dataclass(frozen=True)
 class Tokens:
-    """The sequences that a search may give: what tokens, and whether a text has to produce them."""
+    """The sequences that a search may give: of what tokens, how many, whether a text has to produce them."""
 
     model: Model
     allowed: Allowed
     frame: Frame = field(default_factory=Frame)
     reachable: bool = True
+    """Only sequences that survive decode → encode are results."""
+    length: int = 1
+    """Searched tokens; the most of them where ``shortest`` is less."""
+    shortest: int | None = None
+    """The fewest tokens; None is ``length``. A method may always use all."""
+    max_cross_entropy: float | None = None
+    """Only text of at most this many nats per token is wanted."""
+    starts: tuple[Row, ...] = ()
+    """Sequences worth starting from (corpus windows), best first; methods may use them or not."""
+
+    def __post_init__(self) -> None:
+        if self.length < 1:
+            raise ActmaxError(f"The length is {self.length}; give at least 1 token.")
+        if not 1 <= self.least <= self.length:
+            raise ActmaxError(f"The shortest length is {self.shortest}; give 1 to {self.length}.")
+        if self.max_cross_entropy is not None and not self.max_cross_entropy > 0:
+            raise ActmaxError(
+                f"The largest cross-entropy is {self.max_cross_entropy}; give a number above 0."
+            )
+
+    @property
+    def least(self) -> int:
+        """The fewest searched tokens."""
+        return self.length if self.shortest is None else self.shortest
 
     def keep(self, ids: Ids) -> Bool[Tensor, " batch"]:
-        """Which rows hold allowed tokens alone and, where asked, survive decode → encode."""
+        """Which rows hold only allowed tokens and, where asked, survive decode → encode."""
         good = self.allowed.mask[ids].all(dim=1)
         if self.reachable and bool(good.any()):
             good[good.clone()] = survives(self.model, ids[good], self.frame)
@@ -68,5 +95,5 @@ class Tokens:
                 return torch.cat(found)[:n]
         raise ActmaxError(
             f"Hardly any sequence of {length} tokens survives decoding and encoding with this tokenizer; "
-            "allow others with --no-reachable."
+            "allow others with --unreachable."
         )

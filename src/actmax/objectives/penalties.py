@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from actmax.models.model import Model
 from actmax.models.sites import EMBED, LOGITS, Site
-from actmax.objectives.objective import Objective, Reading
+from actmax.objectives.objective import Objective, PerPosition, Readable, Reading
 from actmax.shapes import Acts, Ids, Scores
 
 First: TypeAlias = Float[Tensor, "1 before width"]
@@ -28,9 +28,16 @@ class SquaredNorm:
         """The input itself."""
         return frozenset({Site(EMBED)})
 
-    def __call__(self, reading: Reading) -> Scores:
-        """In squared units of the embeddings."""
-        return reading.acts[Site(EMBED)].square().sum(dim=(1, 2))
+    def values(self, reading: Reading) -> PerPosition:
+        """The squared norm at each position, in squared units of the embeddings."""
+        return reading.acts[Site(EMBED)].square().sum(dim=2)
+
+    def readable(self, reading: Reading) -> None:
+        """Every position counts."""
+
+    def reduce(self, values: PerPosition, readable: Readable | None, *, anyway: bool = False) -> Scores:
+        """The sum over positions."""
+        return values.sum(dim=1)
 
     def __str__(self) -> str:
         return "Σθ²"
@@ -47,10 +54,17 @@ class ShellDistance:
         """The input itself."""
         return frozenset({Site(EMBED)})
 
-    def __call__(self, reading: Reading) -> Scores:
-        """In squared units of the embeddings."""
-        apart: Scores = (reading.acts[Site(EMBED)].norm(dim=2) - self.radius).square().mean(dim=1)
+    def values(self, reading: Reading) -> PerPosition:
+        """The squared distance at each position, in squared units of the embeddings."""
+        apart: PerPosition = (reading.acts[Site(EMBED)].norm(dim=2) - self.radius).square()
         return apart
+
+    def readable(self, reading: Reading) -> None:
+        """Every position counts."""
+
+    def reduce(self, values: PerPosition, readable: Readable | None, *, anyway: bool = False) -> Scores:
+        """The mean over positions."""
+        return values.mean(dim=1)
 
     def __str__(self) -> str:
         return f"(‖θ‖ - {self.radius:.3g})²"
@@ -58,19 +72,25 @@ class ShellDistance:
 
 @dataclass(frozen=True)
 class CrossEntropy:
-    """Nats per token of the tokens under the model itself (natural logarithm; lower is more fluent)."""
+    """Nats per token under the model itself (natural logarithm; lower is more fluent)."""
 
     @property
     def needs(self) -> frozenset[Site]:
         """The logits."""
         return frozenset({Site(LOGITS)})
 
-    def __call__(self, reading: Reading) -> Scores:
-        """See :func:`nats_per_token`."""
+    def values(self, reading: Reading) -> PerPosition:
+        """``-log p`` of each token that has a predecessor; see :func:`token_nats`."""
         if reading.ids is None:
             raise ValueError("cross-entropy needs token ids")
-        first = reading.before.get(Site(LOGITS))
-        return nats_per_token(reading.acts[Site(LOGITS)], reading.ids, first)
+        return token_nats(reading.acts[Site(LOGITS)], reading.ids, reading.before.get(Site(LOGITS)))
+
+    def readable(self, reading: Reading) -> None:
+        """Every token counts."""
+
+    def reduce(self, values: PerPosition, readable: Readable | None, *, anyway: bool = False) -> Scores:
+        """The mean over tokens; 0 where none has a predecessor."""
+        return values.mean(dim=1) if values.shape[1] else values.sum(dim=1)
 
     def __str__(self) -> str:
         return "nats per token"
@@ -104,7 +124,7 @@ def squared_norm() -> Objective:
 
 
 def shell_distance(model: Model) -> Objective:
-    """Distance to the shell of mean norm of the model's embeddings."""
+    """The squared distance to the shell of mean norm of the model's embeddings."""
     return Objective(((1.0, ShellDistance(shell_radius(model))),))
 
 

@@ -12,16 +12,18 @@ from actmax.shapes import Embeds, Scores
 
 @dataclass(frozen=True)
 class Scored:
-    """What rows of tokens gave."""
+    """What rows gave."""
 
     scores: Scores
     """What is maximised; minus infinity where nothing may be read (a sink)."""
     activation: Scores
-    """Of the unit, in its own units; NaN where nothing may be read."""
+    """Of the reported term, in its own units; NaN where nothing may be read."""
+    gain: Scores
+    """The objective without the cross-entropy; NaN where nothing may be read."""
     nats: Scores | None
-    """Cross-entropy per searched token, where it was asked for or the goal needs it."""
+    """Cross-entropy per searched token, where it was asked for or the objective needs it."""
     values: Float[Tensor, "batch pos"] | None = None
-    """Of the unit at every position after the prefix, where asked for; NaN where it may not be read."""
+    """Of the reported term at every position after the prefix, where asked for; NaN where it is not read."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,11 @@ class Slope:
 
     scored: Scored
     embeds: Embeds
-    """``∂score/∂embeds`` of the searched tokens; times the embedding matrix it is the one-hot gradient."""
-    behind: Embeds | None = None
-    """The same for the residual stream that was asked for, at the searched tokens."""
+    """``∂score/∂embeds`` of the searched positions; times the embedding matrix it is the one-hot gradient."""
+    stream: Embeds | None = None
+    """The same for the residual stream that was asked for, at the searched positions."""
+    neighbors: Float[Tensor, "batch neighbor"] | None = None
+    """Activation of the problem's watched neighbours, in a search over vectors."""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from actmax.search.goal import BEYOND
-from actmax.search.text_method import Row, TextProblem
+from actmax.search.problem import BEYOND, Problem, Row
 from actmax.shapes import Ids, Scores
 
 KEPT = 256
@@ -38,7 +37,7 @@ class Found:
 class Archive:
     """The best of everything that was scored."""
 
-    def __init__(self, problem: TextProblem, kept: int = KEPT) -> None:
+    def __init__(self, problem: Problem, kept: int = KEPT) -> None:
         self._problem, self._kept = problem, kept
         self._found: dict[Row, Found] = {}
         self._frontier: dict[Row, Found] = {}
@@ -58,19 +57,20 @@ class Archive:
 
     @property
     def frontier(self) -> list[Found]:
-        """Those that no other one beats in both activation and nats per token, most active first."""
-        return sorted(self._frontier.values(), key=lambda one: -self._problem.goal.sign * one.activation)
+        """Those that no other beats in both activation and nats per token, most active first."""
+        return sorted(self._frontier.values(), key=lambda one: -self._problem.objective.sign * one.activation)
 
     def offer(self, ids: Ids, scores: Scores, activation: Scores, nats: Scores | None, before: int) -> None:
-        """Take what is worth keeping of rows that were scored as numbers ``before + 1`` and on."""
-        if not self._problem.least <= ids.shape[1] <= self._problem.length:
+        """Remember the good ones of rows that were scored as numbers ``before + 1`` and on."""
+        space = self._problem.tokens
+        if not space.least <= ids.shape[1] <= space.length:
             return
         within = scores > -BEYOND
         worth = within & (scores > self._floor)
         if nats is not None:
             worth |= scores.isfinite() & self._may_be_on_frontier(activation, nats)
         at = worth.nonzero().flatten()
-        at = at[self._problem.tokens.keep(ids[at])] if len(at) else at
+        at = at[space.keep(ids[at])] if len(at) else at
         for i in at.tolist():
             row: Row = tuple(ids[i].tolist())
             one = Found(
@@ -93,14 +93,14 @@ class Archive:
 
     def _may_be_on_frontier(self, activation: Scores, nats: Scores) -> Bool[Tensor, " batch"]:
         free = torch.ones(len(nats), dtype=torch.bool)
-        sign = self._problem.goal.sign
+        sign = self._problem.objective.sign
         for one in self._frontier.values():
             assert one.nats is not None  # noqa: S101 - only those with one are on it
             free &= ~((sign * one.activation >= sign * activation) & (one.nats <= nats))
         return free
 
     def _put_on_frontier(self, one: Found) -> None:
-        sign = self._problem.goal.sign
+        sign = self._problem.objective.sign
 
         def beats(a: Found, b: Found) -> bool:
             return sign * a.activation >= sign * b.activation and (a.nats or 0.0) <= (b.nats or 0.0)

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from actmax.models.model import Model
-from actmax.search.text_method import Row
+from actmax.search.problem import Row
 
 APART = 0.5
 """Least distance of two solutions that count as two."""

@@ -2,31 +2,33 @@
 
 1. The frame's prefix (BOS, text) is run once, to the depth that is needed, and continued from its keys and
    values.
-2. Rows that differ from a *trunk* (rows that were run with all keys and values kept) only from some position
+2. Rows that differ from a *trunk* (rows that were run with all keys and values held) only from some position
    on are continued there. Rows are put together in groups by that position; each group is one batch.
 3. A trunk whose rows continue those of another trunk is continued from it in turn. Trunks are filled when
    they are first needed, so a search that is answered from a journal runs none, and one that goes on after it
    runs exactly what an uninterrupted search has run.
 
-The model runs as deep as the unit, or to the logits where the cross-entropy is wanted ("deep").
+The model runs as deep as the objective, or to the logits where the cross-entropy is wanted ("deep").
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
-from transformers import DynamicCache
 
 from actmax.models.read import Prefix, read_prefix
 from actmax.models.read import read as read
 from actmax.models.sites import LOGITS, Site
+from actmax.objectives.objective import PerPosition, Readable, Reading
 from actmax.search.meter import Meter
-from actmax.search.text_method import TextProblem
+from actmax.search.problem import Problem
+from actmax.search.trunk import Keeping, Seen, Trunk, common, continued, gathered, joined
 from actmax.shapes import Acts, Embeds, Ids, Scores
 
 _LOGITS = Site(LOGITS)
@@ -35,16 +37,6 @@ _GROUP = 16
 _TOKENS = 4096
 """Positions of a batch."""
 _LOGIT_BYTES = 1 << 27
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What rows gave, position by position (on the searched tokens, then the suffix)."""
-
-    values: Float[Tensor, "batch pos"]
-    readable: Bool[Tensor, "batch pos"]
-    nats: Float[Tensor, "batch token"] | None
-    """``-log p`` of each searched token; 0 for a first one that nothing precedes. Only when run deep."""
 
 
 @dataclass(frozen=True)
@@ -61,53 +53,17 @@ class Graph:
     """Zeros that were added to the residual stream after a block, and that ask for a gradient."""
     stream: Float[Tensor, "batch pos d_model"] | None = None
     """That residual stream."""
-
-
-@dataclass(frozen=True)
-class _Keeping(Prefix):
-    """A beginning that remembers the cache of what continued it."""
-
-    made: list[DynamicCache] = field(default_factory=list)
-
-    def cache(self, *given: Any, **named: Any) -> DynamicCache:
-        self.made.append(super().cache(*given, **named))
-        return self.made[-1]
-
-
-class Trunk:
-    """Rows run once, to be continued from any position."""
-
-    def __init__(
-        self,
-        rows: Ids,
-        deep: bool,
-        parent: Trunk | None = None,
-        of: Int[Tensor, " batch"] | None = None,
-        *,
-        paid: bool = False,
-    ) -> None:
-        """Rows that continue ``parent[of]``, or the frame's prefix; filled when they are first needed.
-
-        Args:
-            rows: ``[batch, token]``.
-            deep: run to the logits.
-            parent: a trunk whose rows these continue.
-            of: which of its rows each one continues.
-            paid: counted before, in the process that wrote the journal.
-        """
-        self.rows, self.deep, self.parent, self.of, self.paid = rows, deep, parent, of, paid
-        self.filled = False
-        self.prefix: Prefix | None = None
-        self.seen: Seen | None = None
-        self.logits: Float[Tensor, "batch pos vocab"] | None = None
+    acts: Mapping[Site, Acts] = field(default_factory=dict)
+    """All that was read."""
 
 
 class Engine:
     """Runs rows for one problem, and counts the tokens that it runs."""
 
-    def __init__(self, problem: TextProblem, meter: Meter) -> None:
+    def __init__(self, problem: Problem, meter: Meter) -> None:
         self.problem, self.meter = problem, meter
-        self.model, self.goal = problem.model, problem.goal
+        self.model = problem.model
+        self._needs = frozenset().union(*(term.needs for _, term in problem.terms))
         self._roots: dict[bool, Prefix] = {}
         self._counted: set[bool] = set()
         self._after = torch.tensor(problem.frame.after, dtype=torch.long)
@@ -132,7 +88,6 @@ class Engine:
         """Count the frame's prefix once per depth (not again where a resumed search has it counted)."""
         if deep not in self._counted:
             if not paid:
-                self.meter.demand(len(self.problem.frame.before))
                 self.meter.spend(forward=len(self.problem.frame.before))
             self._counted.add(deep)
 
@@ -166,11 +121,7 @@ class Engine:
                     ),
                 )
             )
-        return _gather(pieces, len(rows))
-
-    def cost(self, trunk: Trunk) -> int:
-        """The positions that :meth:`fill` will run, at most."""
-        return 0 if trunk.filled or trunk.paid else trunk.rows.numel()
+        return gathered(pieces, len(rows))
 
     @torch.no_grad()
     def fill(self, trunk: Trunk) -> None:
@@ -187,8 +138,8 @@ class Engine:
         for at in torch.arange(len(trunk.rows)).split(size):
             of = None if trunk.of is None else trunk.of[at]
             parts.append(self._extend(trunk.rows[at], start, trunk.deep, parent, of))
-        trunk.prefix = _joined([part[0] for part in parts])
-        trunk.seen = _gather(
+        trunk.prefix = joined([part[0] for part in parts])
+        trunk.seen = gathered(
             [(i, part[1]) for i, part in zip(torch.arange(len(trunk.rows)).split(size), parts, strict=True)],
             len(trunk.rows),
         )
@@ -198,41 +149,56 @@ class Engine:
             self.meter.spend(forward=len(trunk.rows) * (trunk.rows.shape[1] - start))
         trunk.filled, trunk.parent, trunk.of = True, None, None
 
-    def gradient(self, embeds: Embeds, ids: Ids | None, deep: bool, behind: Site | None = None) -> Graph:
-        """Run embeddings of the searched tokens with a graph; ``behind`` is a residual stream to look at."""
+    def gradient(self, embeds: Embeds, ids: Ids | None, deep: bool, stream: Site | None = None) -> Graph:
+        """Run embeddings of the searched positions with a graph.
+
+        Args:
+            embeds: ``[batch, pos, d_model]``.
+            ids: the tokens that they are of, if any.
+            deep: run to the logits.
+            stream: a residual stream to look at, too.
+        """
         leaf = embeds.detach().to(self.model.device).requires_grad_()
-        tail = self.model.embedding[self._after.to(self.model.device)].expand(len(leaf), -1, -1)
-        given = torch.cat([leaf, tail], dim=1)
+        given = leaf
+        if self.n_after:
+            tail = self.model.embedding[self._after.to(self.model.device)].expand(len(leaf), -1, -1)
+            given = torch.cat([leaf, tail], dim=1)
         root = self.root(deep)
-        added = None if behind is None else torch.zeros_like(given, requires_grad=True)
-        stream: list[Acts] = []
+        added = None if stream is None else torch.zeros_like(given, requires_grad=True)
+        looked: list[Acts] = []
 
         def look(value: Acts) -> Acts:
-            stream.append(value.detach())
+            looked.append(value.detach())
             return value if added is None else value + added
 
-        edits = {} if behind is None else {behind: look}
-        acts = read(self.model, self._sites(deep), embeds=given, prefix=root, edits=edits)
-        values = self.goal.values(acts)
-        readable = self.goal.readable(acts, root.ids.shape[1])
-        self.meter.spend(forward=values.numel(), backward=values.numel())
-        logps = nats = None
-        if deep:
-            n = leaf.shape[1]
-            first = self.first_logits(deep)
-            before = acts[_LOGITS][:, : n - 1]
-            head = (
-                torch.zeros_like(acts[_LOGITS][:, :1])
-                if first is None
-                else first[:, None].expand(len(leaf), 1, -1)
-            )
-            logps = _wide(torch.cat([head, before], dim=1)).log_softmax(dim=-1)
-            if first is None:
-                logps = torch.cat([torch.zeros_like(logps[:, :1]), logps[:, 1:]], dim=1)
-            if ids is not None:
-                nats = -logps.gather(2, ids.to(logps.device)[..., None])[..., 0]
-        seen = Seen(_wide(values), readable, nats)
-        return Graph(leaf, seen, logps, added, stream[0] if stream else None)
+        edits = {} if stream is None else {stream: look}
+        prefix = root if root.ids.shape[1] else None
+        acts = read(self.model, self._sites(deep), embeds=given, prefix=prefix, edits=edits)
+        values, readable = self._terms(acts, root.ids.shape[1])
+        self.meter.spend(forward=values[0].numel(), backward=values[0].numel())
+        logps = self._log_probs(acts[_LOGITS], leaf.shape[1]) if deep else None
+        nats = None
+        if logps is not None and ids is not None:
+            nats = -logps.gather(2, ids.to(logps.device)[..., None])[..., 0]
+        return Graph(leaf, Seen(values, readable, nats), logps, added, looked[0] if looked else None, acts)
+
+    def _terms(
+        self, acts: Mapping[Site, Acts], past: int
+    ) -> tuple[tuple[PerPosition, ...], tuple[Readable | None, ...]]:
+        """The terms' values, at least in float32, and where they may be read, after ``past`` positions."""
+        reading = Reading(acts, past=past)
+        terms = [term for _, term in self.problem.terms]
+        values = tuple(_wide(term.values(reading)) for term in terms)
+        return values, tuple(term.readable(reading) for term in terms)
+
+    def _log_probs(self, logits: Acts, n: int) -> Float[Tensor, "batch token vocab"]:
+        """Log-probabilities at the ``n`` searched tokens' own places; 0 where nothing precedes the first."""
+        first = self.first_logits(True)
+        head = torch.zeros_like(logits[:, :1]) if first is None else first[:, None].expand(len(logits), 1, -1)
+        logps = _wide(torch.cat([head, logits[:, : n - 1]], dim=1)).log_softmax(dim=-1)
+        if first is None:
+            logps = torch.cat([torch.zeros_like(logps[:, :1]), logps[:, 1:]], dim=1)
+        return logps
 
     def mean_nats(self, nats: Float[Tensor, "batch token"]) -> Scores:
         """Nats per token over those tokens that something precedes."""
@@ -240,7 +206,7 @@ class Engine:
         return nats.double().sum(dim=1) / max(predicted, 1)
 
     def _sites(self, deep: bool) -> frozenset[Site]:
-        return self.goal.sites | ({_LOGITS} if deep else frozenset())
+        return self._needs | ({_LOGITS} if deep else frozenset())
 
     def _groups(self, starts: Int[Tensor, " batch"], length: int, deep: bool) -> list[Tensor]:
         """Row numbers that go through together: of about equal start, and not too many."""
@@ -288,13 +254,13 @@ class Engine:
 
     def _beginning(
         self, start: int, deep: bool, trunk: Trunk | None, of: Tensor | None, batch: int
-    ) -> _Keeping:
+    ) -> Keeping:
         if trunk is None or trunk.prefix is None or of is None or start == 0:
             root = self.root(deep)
-            return _Keeping(root.ids, root.sites, root.keys_values, root.acts)
+            return Keeping(root.ids, root.sites, root.keys_values, root.acts)
         past = len(self.problem.frame.before) + start
         pairs = tuple((k[of][:, :, :past], v[of][:, :, :past]) for k, v in trunk.prefix.keys_values)
-        return _Keeping(torch.zeros(1, past, dtype=torch.long), trunk.prefix.sites, pairs, {})
+        return Keeping(torch.zeros(1, past, dtype=torch.long), trunk.prefix.sites, pairs, {})
 
     def _read(
         self,
@@ -311,8 +277,7 @@ class Engine:
         device = self.model.device
         keeping = keeping or self._beginning(start, deep, trunk, of, len(ids))
         acts = read(self.model, self._sites(deep), ids=ids.to(device), prefix=keeping)
-        values = _wide(self.goal.values(acts))
-        readable = self.goal.readable(acts, len(self.problem.frame.before) + start)
+        values, readable = self._terms(acts, len(self.problem.frame.before) + start)
         if count:
             self.meter.spend(forward=ids.numel())
         logits = acts.get(_LOGITS)
@@ -323,24 +288,15 @@ class Engine:
             if shared is not None and shared.logits is not None and of is not None:
                 first = shared.logits[of, start - 1]
             nats = _nats(logits, ids[:, :tokens].to(device), first)
+        seen = Seen(values, readable, nats)
         if shared is not None and shared.seen is not None and of is not None:
-            values = torch.cat([shared.seen.values[of][:, :start], values], dim=1)
-            readable = torch.cat([shared.seen.readable[of][:, :start], readable], dim=1)
-            if nats is not None and shared.seen.nats is not None:
-                nats = torch.cat([shared.seen.nats[of][:, :start], nats], dim=1)
-        return Seen(values, readable, nats), logits
+            seen = continued(shared.seen, of, start, seen)
+        return seen, logits
 
 
 def _wide(values: Tensor) -> Tensor:
     """At least float32."""
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
-
-
-def common(rows: Ids, others: Int[Tensor, "batch other"]) -> Int[Tensor, " batch"]:
-    """How many first tokens each row shares with another; the last of its own always goes through again."""
-    n = min(rows.shape[1], others.shape[1])
-    equal: Tensor = (rows[:, :n] == others[:, :n]).long().cumprod(dim=1).sum(dim=1)
-    return equal.clamp_max(rows.shape[1] - 1)
 
 
 def _nats(
@@ -356,22 +312,3 @@ def _nats(
         )
     start = functional.cross_entropy(_wide(first).expand(batch, -1), ids[:, 0], reduction="none")
     return torch.cat([start[:, None], later], dim=1)
-
-
-def _gather(pieces: list[tuple[Tensor, Seen]], rows: int) -> Seen:
-    """Groups put back into the order of the rows."""
-    order = torch.cat([at for at, _ in pieces]).argsort()
-    seen = [piece for _, piece in pieces]
-    deep = [piece.nats for piece in seen if piece.nats is not None]
-    assert len(order) == rows  # noqa: S101
-    return Seen(
-        torch.cat([piece.values for piece in seen])[order],
-        torch.cat([piece.readable for piece in seen])[order],
-        torch.cat(deep)[order] if len(deep) == len(seen) else None,
-    )
-
-
-def _joined(parts: list[Prefix]) -> Prefix:
-    pairs = zip(*(part.keys_values for part in parts), strict=True)
-    joined = tuple((torch.cat([k for k, _ in pair]), torch.cat([v for _, v in pair])) for pair in pairs)
-    return replace(parts[0], keys_values=joined)

@@ -4,40 +4,57 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import Any
 
+from torch import Tensor
+
+from actmax.inputs.tokens import Tokens
 from actmax.models.model import Model
-from actmax.models.sites import Unit
 from actmax.search.journal import question_of
-from actmax.search.meter import Budget
-from actmax.search.text_method import TextMethod, TextProblem
+from actmax.search.method import Method
+from actmax.search.problem import Problem
 
 
 def identity_of(
-    method: TextMethod, problem: TextProblem, budget: Budget, seed: int, restarts: int | None
-) -> dict[str, Any]:
+    method: Method, problem: Problem, budget: int | None, seed: int, restarts: int | None
+) -> dict[str, object]:
     """Name to value, in the order in which a difference is reported."""
-    goal: Any = problem.goal
-    plain = ("positions", "minimize", "fluency", "max_nats", "read_first")
-    wanted = {name: getattr(goal, name) for name in plain}
-    also = [[weight, _unit(unit)] for weight, unit in goal.also]
-    sinks = None if goal.sinks is None else [goal.sinks.site.name, goal.sinks.median, goal.sinks.multiple]
-    hyper: Any = method
     return {
         "model": model_hash(problem.model),
-        "unit": _unit(goal.unit),
-        "method": getattr(method, "name", type(method).__name__),
-        "settings": dataclasses.asdict(hyper),
+        "unit": problem.unit.name,
+        "method": method.name,
+        "settings": plain(method),
         "seed": seed,
         "restarts": restarts,
-        "budget": dataclasses.asdict(budget),
-        "goal": {**wanted, "also": also, "sinks": sinks},
-        "length": [problem.least, problem.length],
+        "budget": budget,
+        "objective": plain(problem.objective.terms),
         "text_around": [list(problem.frame.before), list(problem.frame.after)],
-        "vocabulary": question_of("mask", problem.allowed.mask),
-        "reachable": problem.reachable,
-        "starting_points": hashlib.sha256(repr(problem.starts).encode()).hexdigest(),
+        **_space_of(problem),
     }
+
+
+def _space_of(problem: Problem) -> dict[str, object]:
+    space = problem.space
+    if not isinstance(space, Tokens):
+        return {"start": question_of("start", space.start), "neighbors": list(space.neighbors)}
+    return {
+        "length": [space.least, space.length],
+        "max_cross_entropy": space.max_cross_entropy,
+        "vocabulary": question_of("mask", space.allowed.mask),
+        "reachable": space.reachable,
+        "starting_points": hashlib.sha256(repr(space.starts).encode()).hexdigest(),
+    }
+
+
+def plain(value: object) -> object:
+    """A value as JSON holds it: dataclasses by their fields, tensors by a digest."""
+    if isinstance(value, Tensor):
+        return question_of("tensor", value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        kind = type(value).__name__
+        return {"kind": kind} | {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [plain(one) for one in value]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 def model_hash(model: Model) -> str:
@@ -50,7 +67,3 @@ def model_hash(model: Model) -> str:
         digest.update(name.encode())
         digest.update(weight.detach().float().cpu().contiguous().numpy().tobytes())
     return f"{model.name}:{digest.hexdigest()}:{model.dtype}"
-
-
-def _unit(unit: Unit) -> str:
-    return unit.name if unit.direction is None else question_of(unit.name, unit.direction)

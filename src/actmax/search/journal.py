@@ -3,7 +3,7 @@
 A method is deterministic in its seed and in what the scorer answers, so a search that was killed goes on by
 starting again and being answered from the journal until it ends; from there the model answers.
 
-1. The file begins with a record that says whose search it is (model, unit, settings, seed).
+1. The file begins with a record that says whose search it is (model, objective, settings, seed).
 2. Each answer is one record, written with one call: a magic word, two lengths, a JSON header, the raw bytes
    of its arrays, and a checksum over all of it. Nothing is pickled.
 3. A record that was cut short (the process was killed while writing) is recognised by its checksum and
@@ -14,6 +14,7 @@ starting again and being answered from the journal until it ends; from there the
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -32,7 +33,7 @@ from actmax.search.meter import Cost
 
 NAME = "search.journal"
 """The file in the output directory."""
-SCHEMA = "actmax.journal/1"
+SCHEMA = "actmax.journal/2"
 
 _MAGIC = b"AMJ1"
 _LENGTHS = struct.Struct("<IQ")
@@ -98,15 +99,14 @@ class Journal:
 
     def add(self, question: str, answer: Mapping[str, Tensor], cost: Cost, *, cut: bool = False) -> None:
         """Append an answer."""
-        told = {name: getattr(cost, name) for name in Cost.__dataclass_fields__}
-        self._append({"question": question, "cost": told, "cut": cut}, answer)
+        self._append({"question": question, "cost": dataclasses.asdict(cost), "cut": cut}, answer)
 
     def close(self) -> None:
         """Close the file."""
         os.close(self._file)
 
     def _append(self, header: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> None:
-        plain = {name: value.detach().cpu().contiguous().numpy() for name, value in arrays.items()}
+        plain = {name: _plain(value).numpy() for name, value in arrays.items()}
         shapes = {name: [str(value.dtype), list(value.shape)] for name, value in plain.items()}
         head = json.dumps({**header, "arrays": shapes}).encode()
         body = b"".join(value.tobytes() for value in plain.values())
@@ -127,12 +127,18 @@ def question_of(kind: str, *parts: Tensor | float | int | str | None) -> str:
     digest = hashlib.sha256(kind.encode())
     for part in parts:
         if isinstance(part, Tensor):
-            plain = part.detach().cpu().contiguous()
+            plain = _plain(part)
             digest.update(f"{plain.dtype}{tuple(plain.shape)}".encode())
             digest.update(plain.numpy().tobytes())
         else:
             digest.update(repr(part).encode())
     return f"{kind}:{digest.hexdigest()[:24]}"
+
+
+def _plain(value: Tensor) -> Tensor:
+    """On the CPU; bfloat16, which numpy lacks, as float32."""
+    value = value.detach().cpu().contiguous()
+    return value.float() if value.dtype == torch.bfloat16 else value
 
 
 def _read(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Tensor], int]]:
@@ -168,6 +174,11 @@ def _arrays(shapes: Mapping[str, Any], body: bytes) -> dict[str, Tensor]:
 
 
 def _check(found: Mapping[str, Any], mine: Mapping[str, Any], path: Path) -> None:
+    if found.get("schema") != SCHEMA:
+        raise ActmaxError(
+            f"The search in {str(path.parent)!r} was begun by another version of actmax, which this one "
+            "cannot resume; start again with another --out."
+        )
     for name in mine:
         if found.get(name) != mine[name]:
             raise ActmaxError(

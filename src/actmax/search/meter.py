@@ -1,14 +1,13 @@
 """What a search may spend and what it has spent: one budget for all methods.
 
-A sequence is scored when a row goes through the model for its score or for the gradient of its score, tokens
-or soft. Running a shared beginning again for its keys and values, or asking for next-token probabilities,
-scores nothing and counts as forward tokens alone. Re-scoring the winners alone at the end is not part of the
-search.
+The budget is a number of sequences. A sequence is scored when a row goes through the model for its score or
+for the gradient of its score, tokens or soft. Running a shared beginning again for its keys and values, or
+asking for next-token probabilities, scores nothing and counts only as forward tokens. Scoring the winners
+again at the end is not part of the search.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 
@@ -27,41 +26,25 @@ class Cost:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class Budget:
-    """What a search may spend; None is no limit."""
-
-    sequences: int | None = None
-    forward_tokens: int | None = None
-    backward_tokens: int | None = None
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("sequences", "forward_tokens", "backward_tokens", "seconds"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ActmaxError(f"A budget of {value} {name.replace('_', ' ')} is none; give more than 0.")
-
-    def share(self, part: float) -> Budget:
-        """A part of every limit, rounded down, but no limit less than 1."""
-
-        def of(limit: int | None) -> int | None:
-            return None if limit is None else max(1, int(limit * part + 1e-9))
-
-        seconds = None if self.seconds is None else self.seconds * part
-        return Budget(of(self.sequences), of(self.forward_tokens), of(self.backward_tokens), seconds)
-
-
 class BudgetSpent(Exception):  # noqa: N818 - not an error: it ends a search
-    """The budget is spent; what was scored up to it has been kept."""
+    """The budget is spent; what was scored up to it has been recorded."""
 
 
 class Meter:
     """Counts, and says how much is left."""
 
-    def __init__(self, budget: Budget | None = None) -> None:
-        self.whole = budget or Budget()
-        self.budget = self.whole
+    def __init__(self, budget: int | None = None) -> None:
+        """A meter that has counted nothing.
+
+        Args:
+            budget: sequences that may be scored; None is no limit.
+
+        Raises:
+            ActmaxError: a budget below 1.
+        """
+        if budget is not None and budget < 1:
+            raise ActmaxError(f"--budget must be at least 1 (got {budget}).")
+        self.whole = self.budget = budget
         self._forward = self._backward = self._scored = 0
         self._before = 0.0
         self._began = time.perf_counter()
@@ -78,44 +61,24 @@ class Meter:
 
     def allot(self, share: float) -> None:
         """From now on only this share of the whole budget may be spent (0 to 1, what is spent included)."""
-        self.budget = self.whole.share(share)
+        self.budget = None if self.whole is None else share_of(self.whole, share)
 
     @property
     def left(self) -> int | None:
         """Sequences that may still be scored; None is no limit."""
-        return None if self.budget.sequences is None else self.budget.sequences - self._scored
+        return None if self.budget is None else self.budget - self._scored
 
-    def affordable(self, rows: int, tokens: int, *, backward: bool = False) -> int:
-        """How many of ``rows`` sequences of ``tokens`` positions fit into what is left.
+    def affordable(self, rows: int) -> int:
+        """How many of ``rows`` sequences fit into what is left.
 
         Raises:
             BudgetSpent: none of them does.
         """
-        if rows == 0:
-            return 0
-        most = math.inf if self.left is None else self.left
-        if self.budget.forward_tokens is not None:
-            most = min(most, (self.budget.forward_tokens - self._forward) // tokens)
-        if backward and self.budget.backward_tokens is not None:
-            most = min(most, (self.budget.backward_tokens - self._backward) // tokens)
-        if most < 1 or self.late:
+        if rows == 0 or self.left is None:
+            return rows
+        if self.left < 1:
             raise BudgetSpent
-        return int(min(rows, most))
-
-    def demand(self, tokens: int) -> None:
-        """Check that so many positions may still go forward.
-
-        Raises:
-            BudgetSpent: they may not.
-        """
-        limit = self.budget.forward_tokens
-        if limit is not None and self._forward + tokens > limit:
-            raise BudgetSpent
-
-    @property
-    def late(self) -> bool:
-        """Whether the seconds are spent."""
-        return self.budget.seconds is not None and self.seconds >= self.budget.seconds
+        return min(rows, self.left)
 
     def spend(self, *, scored: int = 0, forward: int = 0, backward: int = 0) -> None:
         """Count what was run."""
@@ -128,3 +91,8 @@ class Meter:
         self._forward, self._backward = cost.forward_tokens, cost.backward_tokens
         self._scored, self._before = cost.sequences_scored, cost.seconds
         self._began = time.perf_counter()
+
+
+def share_of(budget: int, part: float) -> int:
+    """A part of a budget, rounded down, but at least 1."""
+    return max(1, int(budget * part + 1e-9))

@@ -1,45 +1,35 @@
 """What a search method is: a frozen dataclass of hyperparameters with a generator of steps.
 
-Budget, progress, interruption and checkpoints are the runner's (``search/run.py``); a method only searches.
+A method holds no budget (the scorer ends it), keeps no best (the scorer does), writes no checkpoint (the
+scorer's journal is one) and draws no numbers but from the generator it is given, so that the same seed and
+the same answers give the same search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from actmax.models.sites import Unit
-from actmax.objectives.activation import Positions
+from actmax.inputs.soft import Vectors
+from actmax.inputs.tokens import Tokens
+from actmax.search.problem import Problem, Row
 from actmax.search.scorer import Scorer
 from actmax.shapes import Embeds
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What is searched for, whatever the method."""
+class VectorState:
+    """All restarts of a search over vectors after one of its updates."""
 
-    unit: Unit
-    positions: Positions
-    start: Embeds
-    """``[restart, pos, d_model]``: where each restart begins."""
-    neighbors: tuple[int, ...] = ()
-    """Indices of the unit's site that are watched beside it."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """The state of all restarts after so many updates."""
-
-    index: int
-    total: int
     embeds: Embeds
     """``[restart, pos, d_model]``"""
     activation: Float[Tensor, " restart"]
-    """Of the unit, in its own units (not the objective)."""
+    """Of the reported term, in its own units (not the objective)."""
     gradient_norm: Float[Tensor, " restart"]
     """``‖∂objective/∂embeds‖``"""
     neighbors: Float[Tensor, "restart neighbor"]
@@ -48,9 +38,36 @@ class Step:
     """Restarts that ended early, with the reason."""
 
 
+@dataclass(frozen=True)
+class Step:
+    """Where a method stands; what was best so far the scorer knows."""
+
+    index: int
+    rows: tuple[Row, ...] = ()
+    """The sequences of tokens that it goes on from."""
+    scores: tuple[float, ...] = ()
+    """Their scores."""
+    vectors: VectorState | None = None
+    """Where a search over vectors stands."""
+    total: int = 0
+    """Steps that it will take; 0 where that is not known."""
+
+
+Steps: TypeAlias = Generator[Step, None, str]
+"""Steps, and at the end why there are no more (a sentence: what has converged)."""
+
+
 @runtime_checkable
 class Method(Protocol):
-    """A search procedure over an input."""
+    """A search procedure: a frozen dataclass whose fields are its hyperparameters."""
 
-    def search(self, scorer: Scorer, problem: Problem) -> Iterator[Step]:
-        """Yield the state at the start and after every update."""
+    name: ClassVar[str]
+    """As ``--method`` takes it."""
+    space: ClassVar[type[Tokens] | type[Vectors]] = Tokens
+    """What it searches."""
+    once: ClassVar[bool] = False
+    """A second restart would do the same again (or all restarts are one batch)."""
+
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
+        """Propose until nothing is left to propose; the scorer raises ``BudgetSpent`` when the budget is."""
+        ...

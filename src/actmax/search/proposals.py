@@ -6,13 +6,13 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from actmax.search.text_method import Row, TextProblem
+from actmax.search.problem import Problem, Row
 
 _ROUNDS = 8
 
 
 def substituted(
-    problem: TextProblem,
+    problem: Problem,
     parents: Int[Tensor, "parent pos"],
     tokens: Int[Tensor, "parent pos k"],
     per_parent: int,
@@ -62,7 +62,7 @@ def substituted(
 
 
 def at_position(
-    problem: TextProblem,
+    problem: Problem,
     parent: Int[Tensor, "1 pos"],
     position: int,
     tokens: Int[Tensor, " k"],

@@ -12,8 +12,8 @@ from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.residual import residual_at
 from actmax.models.sites import Site
+from actmax.objectives.reading import Sinks
 from actmax.rng import stream
-from actmax.search.goal import Sinks
 
 _ROWS, _LENGTH = 32, 24
 _STREAM = 2**31 + 1

@@ -1,1 +1,1 @@
-"""One file per method; a file that defines a method and names it in ``METHODS`` is all that it takes."""
+"""One file per method; a file that defines a class from ``Method`` is all that a new one takes."""

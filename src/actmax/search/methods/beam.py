@@ -29,14 +29,15 @@ from jaxtyping import Int
 from torch import Tensor
 
 from actmax.inputs.relaxed import gumbel_noise
-from actmax.search.seeds import written
-from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.method import Method, Step, Steps
+from actmax.search.problem import Problem
+from actmax.search.scorer import Scorer
+from actmax.search.written import written
 from actmax.shapes import Ids
 
 
 @dataclass(frozen=True)
-class Beam:
+class Beam(Method):
     """Left to right under the model's own probabilities."""
 
     name: ClassVar[str] = "beam"
@@ -56,9 +57,9 @@ class Beam:
     last: float = 0.2
     """Share of the budget for the last token, which is the one that most objectives read."""
 
-    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Grow rows to the full length once."""
-        places = min(self.chosen, problem.length)
+        places = min(self.chosen, problem.tokens.length)
         width, children = self.width, self.width * self.branch
         final = children
         if scorer.left is not None:
@@ -78,28 +79,28 @@ class Beam:
             scores = scorer.ids(beam, base=parents, of=None if parents is None else of).scores
             top = scores.topk(min(width, len(beam)))
             parents = beam[top.indices]
-            yield TextStep(index, tuple(map(tuple, parents.tolist())), tuple(top.values.tolist()))
+            yield Step(index, tuple(map(tuple, parents.tolist())), tuple(top.values.tolist()))
             if index + 1 < places:
                 wanted = children if index + 2 < places else final
                 beam, of = self._continued(scorer, problem, parents, wanted, rng)
         return "the beam has reached the length"
 
     def _first(
-        self, scorer: TextScorer, problem: TextProblem, n: int, rng: torch.Generator
+        self, scorer: Scorer, problem: Problem, n: int, rng: torch.Generator
     ) -> Int[Tensor, "row token"]:
         """The written beginnings with the first of the chosen tokens: at most ``n`` rows."""
-        length = problem.length - min(self.chosen, problem.length) + 1
+        length = problem.tokens.length - min(self.chosen, problem.tokens.length) + 1
         if length > 1:
             return written(scorer, problem, rng, n, length=length, top=self.top_k)
         if not problem.frame.before:
-            allowed = problem.allowed.ids
+            allowed = problem.tokens.allowed.ids
             return allowed[torch.randperm(len(allowed), generator=rng)[:n]][:, None]
         after = scorer.next_tokens(torch.zeros(1, 0, dtype=torch.long), self.top_k)
         rows = after.tokens[0][self._drawn(after.log_probs, rng)[0]][:, None]
         return rows[problem.tokens.keep(rows)][:n]
 
     def _continued(
-        self, scorer: TextScorer, problem: TextProblem, parents: Ids, children: int, rng: torch.Generator
+        self, scorer: Scorer, problem: Problem, parents: Ids, children: int, rng: torch.Generator
     ) -> tuple[Int[Tensor, "child longer"], Int[Tensor, " child"]]:
         after = scorer.next_tokens(parents, self.top_k)
         drawn = after.tokens.gather(1, self._drawn(after.log_probs, rng))
@@ -120,7 +121,7 @@ class Beam:
         return torch.cat(rows), torch.tensor(of, dtype=torch.long)
 
     def _guided(
-        self, scorer: TextScorer, parents: Ids, tokens: Int[Tensor, "batch k"], drawn: Int[Tensor, "batch k"]
+        self, scorer: Scorer, parents: Ids, tokens: Int[Tensor, "batch k"], drawn: Int[Tensor, "batch k"]
     ) -> Int[Tensor, "batch k"]:
         """The drawn tokens, with those in between that the gradient promises most of.
 

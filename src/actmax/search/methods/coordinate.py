@@ -16,13 +16,14 @@ from typing import ClassVar, Literal
 
 import torch
 
+from actmax.search.method import Method, Step, Steps
+from actmax.search.problem import Problem
 from actmax.search.proposals import at_position
-from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.scorer import Scorer
 
 
 @dataclass(frozen=True)
-class Coordinate:
+class Coordinate(Method):
     """One position at a time."""
 
     name: ClassVar[str] = "coordinate"
@@ -32,14 +33,14 @@ class Coordinate:
     rank: Literal["gradient", "random"] = "gradient"
     """Which tokens are tried where not all are."""
 
-    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Sweep until nothing improves."""
-        ids = problem.tokens.random(1, problem.length, rng)
+        ids = problem.tokens.random(1, problem.tokens.length, rng)
         best = float(scorer.ids(ids).scores[0])
         index = 0
         while True:
             improved = False
-            for position in torch.randperm(problem.length, generator=rng).tolist():
+            for position in torch.randperm(problem.tokens.length, generator=rng).tolist():
                 rows = at_position(
                     problem, ids, position, self._tokens(scorer, ids, position, rng), self.candidates
                 )
@@ -48,15 +49,13 @@ class Coordinate:
                     top = int(scores.argmax())
                     if float(scores[top]) > best:
                         best, ids, improved = float(scores[top]), rows[top : top + 1], True
-                yield TextStep(index, (tuple(ids[0].tolist()),), (best,))
+                yield Step(index, (tuple(ids[0].tolist()),), (best,))
                 index += 1
             if not improved and (self.rank == "gradient" or self.candidates is None):
                 return "no substitution that was tried improves the score"
 
-    def _tokens(
-        self, scorer: TextScorer, ids: torch.Tensor, position: int, rng: torch.Generator
-    ) -> torch.Tensor:
-        allowed = scorer.problem.allowed.ids
+    def _tokens(self, scorer: Scorer, ids: torch.Tensor, position: int, rng: torch.Generator) -> torch.Tensor:
+        allowed = scorer.problem.tokens.allowed.ids
         if self.candidates is None:
             return allowed
         if self.rank == "gradient":

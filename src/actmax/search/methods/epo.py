@@ -28,14 +28,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from actmax.search.answers import Proposals, Scored
+from actmax.search.method import Method, Step, Steps
+from actmax.search.problem import Problem
 from actmax.search.proposals import substituted
-from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.scorer import Scorer
 from actmax.shapes import Ids
 
 
 @dataclass(frozen=True)
-class EPO:
+class EPO(Method):
     """A population over fluency penalties."""
 
     name: ClassVar[str] = "epo"
@@ -61,27 +62,26 @@ class EPO:
     restart_spread: float = 3.0
     """Factor to either side."""
 
-    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Evolve; this never converges."""
-        sign = problem.goal.sign
         low, high = torch.tensor([self.penalty_min, self.penalty_max], dtype=torch.float64).log()
         penalties = torch.linspace(float(low), float(high), self.population, dtype=torch.float64).exp()
         children = self.children
         if scorer.left is not None:
             children = max(1, min(children, scorer.left // (self.least_steps * self.population) - 1))
-        ids = problem.tokens.random(self.population, problem.length, rng)
+        ids = problem.tokens.random(self.population, problem.tokens.length, rng)
         unit = self._unit(scorer, ids)
         penalties = penalties * unit
-        proposals = scorer.proposals(ids, self.top_k, fluency=penalties)
+        proposals = scorer.proposals(ids, self.top_k, price=penalties)
         index = 0
         while True:
-            yield TextStep(index, tuple(map(tuple, ids.tolist())), tuple(proposals.scored.scores.tolist()))
+            yield Step(index, tuple(map(tuple, ids.tolist())), tuple(proposals.scored.scores.tolist()))
             index += 1
             rows, of = substituted(problem, ids, proposals.tokens, children, rng)
             scored = scorer.ids(rows, nats=True, base=ids, of=of)
             everyone = torch.cat([ids, rows])
-            activation, nats = _joined(proposals.scored, scored)
-            gain = (sign * activation).nan_to_num(-torch.inf)
+            gain, nats = _joined(proposals.scored, scored)
+            gain = gain.nan_to_num(-torch.inf)
             keep = (gain[None] - penalties[:, None] * nats[None]).argmax(dim=1)
             if index % self.restart_every == 0:
                 spread = self.restart_spread
@@ -89,17 +89,17 @@ class EPO:
                 keep[:] = (gain - unit * self.restart_nats * drawn * nats).argmax()
             ids, proposals = self._next(scorer, everyone, keep, proposals, penalties)
 
-    def _unit(self, scorer: TextScorer, ids: Ids) -> float:
+    def _unit(self, scorer: Scorer, ids: Ids) -> float:
         """What a penalty of 1 is, in activation per nat."""
         if not self.scale or len(ids) < 2:
             return 1.0
-        found = scorer.ids(ids, nats=True).activation
+        found = scorer.ids(ids, nats=True).gain
         spread = float(found[found.isfinite()].std())
         return self.scale * spread if spread > 0 else 1.0
 
     def _next(
         self,
-        scorer: TextScorer,
+        scorer: Scorer,
         everyone: Ids,
         keep: Int[Tensor, " member"],
         old: Proposals,
@@ -110,7 +110,7 @@ class EPO:
         ids = everyone[keep]
         if not len(changed):
             return ids, old
-        new = scorer.proposals(ids[changed], self.top_k, fluency=penalties[changed])
+        new = scorer.proposals(ids[changed], self.top_k, price=penalties[changed])
 
         def put(before: Tensor, now: Tensor) -> Tensor:
             merged = before.clone()
@@ -122,6 +122,7 @@ class EPO:
         scored = Scored(
             put(old.scored.scores, new.scored.scores),
             put(old.scored.activation, new.scored.activation),
+            put(old.scored.gain, new.scored.gain),
             put(old.scored.nats, new.scored.nats),
         )
         return ids, Proposals(scored, put(old.tokens, new.tokens), put(old.gains, new.gains))
@@ -130,4 +131,4 @@ class EPO:
 def _joined(one: Scored, other: Scored) -> tuple[Float[Tensor, " all"], Float[Tensor, " all"]]:
     assert one.nats is not None  # noqa: S101 - asked for
     assert other.nats is not None  # noqa: S101
-    return torch.cat([one.activation, other.activation]), torch.cat([one.nats, other.nats])
+    return torch.cat([one.gain, other.gain]), torch.cat([one.nats, other.nats])

@@ -12,33 +12,33 @@ from typing import ClassVar
 import torch
 
 from actmax.errors import ActmaxError
-from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.method import Method, Step, Steps
+from actmax.search.problem import Problem
+from actmax.search.scorer import Scorer
 
 
 @dataclass(frozen=True)
-class Exhaustive:
+class Exhaustive(Method):
     """Every token once."""
 
     name: ClassVar[str] = "exhaustive"
-    repeats: ClassVar[bool] = True
-    """A restart would do the same again."""
+    once: ClassVar[bool] = True
 
     batch: int = 4096
     """Tokens between two reports of progress."""
 
-    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Score the vocabulary.
 
         Raises:
             ActmaxError: more than one token is searched.
         """
-        if problem.least > 1:
+        if problem.tokens.least > 1:
             raise ActmaxError(
                 "The method 'exhaustive' searches one token; use --length 1, or another method."
             )
-        for index, ids in enumerate(problem.allowed.ids[:, None].split(self.batch)):
+        for index, ids in enumerate(problem.tokens.allowed.ids[:, None].split(self.batch)):
             scored = scorer.ids(ids)
             top = int(scored.scores.argmax())
-            yield TextStep(index, (tuple(ids[top].tolist()),), (float(scored.scores[top]),))
+            yield Step(index, (tuple(ids[top].tolist()),), (float(scored.scores[top]),))
         return "every allowed token was scored"

@@ -21,13 +21,14 @@ from typing import ClassVar
 
 import torch
 
+from actmax.search.method import Method, Step, Steps
+from actmax.search.problem import Problem
 from actmax.search.proposals import substituted
-from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.scorer import Scorer
 
 
 @dataclass(frozen=True)
-class GCG:
+class GCG(Method):
     """Greedy coordinate gradient."""
 
     name: ClassVar[str] = "gcg"
@@ -39,16 +40,16 @@ class GCG:
     least_steps: int = 12
     """Steps that the budget has to reach for."""
 
-    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Step until nothing is left to try."""
         batch = self.batch
         if scorer.left is not None:
             batch = max(1, min(batch, scorer.left // self.least_steps - 1))
-        ids = problem.tokens.random(1, problem.length, rng)
+        ids = problem.tokens.random(1, problem.tokens.length, rng)
         index = 0
         while True:
             proposals = scorer.proposals(ids, self.top_k)
-            yield TextStep(index, (tuple(ids[0].tolist()),), (float(proposals.scored.scores[0]),))
+            yield Step(index, (tuple(ids[0].tolist()),), (float(proposals.scored.scores[0]),))
             index += 1
             rows, of = substituted(problem, ids, proposals.tokens, batch, rng)
             if not len(rows):

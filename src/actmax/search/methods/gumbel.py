@@ -21,12 +21,13 @@ from typing import ClassVar
 import torch
 
 from actmax.inputs.relaxed import gumbel_mixture, gumbel_noise
-from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.method import Method, Step, Steps
+from actmax.search.problem import Problem
+from actmax.search.scorer import Scorer
 
 
 @dataclass(frozen=True)
-class Gumbel:
+class Gumbel(Method):
     """Gumbel-softmax over tokens."""
 
     name: ClassVar[str] = "gumbel"
@@ -44,20 +45,20 @@ class Gumbel:
     hard: int = 10
     """Sequences drawn then."""
 
-    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Train the distribution; this never converges by itself."""
-        allowed = problem.allowed.ids
+        allowed = problem.tokens.allowed.ids
         rows = scorer.model.embedding.float().cpu()[allowed]
-        start = problem.tokens.random(1, problem.length, rng)[0]
-        theta = torch.zeros(problem.length, len(allowed))
-        theta[torch.arange(problem.length), torch.searchsorted(allowed, start)] = self.initial
+        start = problem.tokens.random(1, problem.tokens.length, rng)[0]
+        theta = torch.zeros(problem.tokens.length, len(allowed))
+        theta[torch.arange(problem.tokens.length), torch.searchsorted(allowed, start)] = self.initial
         theta.requires_grad_()
         adam = torch.optim.Adam([theta], lr=self.lr)
         index = 0
         while True:
             noise = gumbel_noise((self.samples, *theta.shape), rng)
             embeds = gumbel_mixture(theta, noise, self.temperature, rows)
-            slope = scorer.soft_gradient(embeds.detach())
+            slope = scorer.vectors(embeds.detach())
             adam.zero_grad()
             embeds.backward(-slope.embeds / self.samples)
             adam.step()
@@ -67,4 +68,4 @@ class Gumbel:
                 ids = torch.cat([theta.detach().argmax(dim=-1)[None], drawn[1:]])
                 scored = scorer.ids(allowed[ids])
                 members = tuple(map(tuple, allowed[ids].tolist()))
-                yield TextStep(index, members, tuple(scored.scores.tolist()))
+                yield Step(index, members, tuple(scored.scores.tolist()))

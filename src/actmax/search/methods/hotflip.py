@@ -18,13 +18,14 @@ from typing import ClassVar
 
 import torch
 
+from actmax.search.method import Method, Step, Steps
+from actmax.search.problem import Problem
 from actmax.search.proposals import at_position
-from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.scorer import Scorer
 
 
 @dataclass(frozen=True)
-class HotFlip:
+class HotFlip(Method):
     """First-order flips."""
 
     name: ClassVar[str] = "hotflip"
@@ -32,14 +33,14 @@ class HotFlip:
     candidates: int = 20
     """Flips tried at a position (Wallace et al. try 20)."""
 
-    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Flip until no flip that is tried improves."""
-        ids = problem.tokens.random(1, problem.length, rng)
+        ids = problem.tokens.random(1, problem.tokens.length, rng)
         index = 0
         while True:
             flips = scorer.proposals(ids, 4 * self.candidates)
             best = float(flips.scored.scores[0])
-            yield TextStep(index, (tuple(ids[0].tolist()),), (best,))
+            yield Step(index, (tuple(ids[0].tolist()),), (best,))
             index += 1
             improved = False
             for position in flips.gains[0, :, 0].argsort(descending=True, stable=True).tolist():

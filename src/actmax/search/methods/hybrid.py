@@ -4,29 +4,30 @@
    without any, random sequences. Where a limit of nats per token is set, three kinds of probable text join
    them, so that there is a result from the first step on: text that the model writes, such text with the
    end of a start, and the end of a start repeated (what a model has just read it expects again).
-2. Run ``known`` tokens, drawn from the vocabulary, through the first block (:mod:`actmax.search.behind`).
-3. The pool is the ``pool`` best rows that differ enough (:mod:`actmax.search.population`).
+2. Run ``known`` tokens, drawn from the vocabulary, through the first block
+   (:mod:`actmax.search.after_block`).
+3. The pool is the ``pool`` best rows that differ enough (:mod:`actmax.search.hybrid.population`).
 4. Draw ``parents`` from the pool: better ones and those seldom used are drawn more often. A parent needs
    proposals at every position: the ``top_k`` of the one-hot gradient in turn with the ``top_k`` of the
-   gradient behind the first block. A row that was better than its parent is lent its parent's; all others
+   gradient after the first block. A row that was better than its parent is lent its parent's; all others
    have their own, taken the first time they are drawn. With a limit the gradient of the cross-entropy is
    part of it (at a price that is learned, step 7).
-5. Make ``batch`` children of each that have not been scored (:mod:`actmax.search.moves`), mostly with one
-   token changed; those that may not be given are dropped before they cost anything. Score them from the
+5. Make ``batch`` children of each that have not been scored (:mod:`actmax.search.hybrid.moves`), mostly with
+   one token changed; those that may not be given are dropped before they cost anything. Score them from the
    parents' keys and values.
 6. Put what the better children of a parent have changed together: the best two, the best three, up to
    ``merge`` rows. Score these too. Most single gains are small and many of them add up.
 7. With a limit: where few children keep to it the price of a nat rises, where most do it falls.
 8. Where the best has not changed for ``patience`` steps a token the population has converged: begin with a
-   random one, read at every position (:func:`actmax.search.seeds.newcomers`), and let its best into the old
-   pool when it has converged in turn. Repeat from 3.
+   random one, read at every position (:func:`actmax.search.hybrid.starts.newcomers`), and let its best into
+   the old pool when it has converged in turn. Repeat from 3.
 
 Units in the first third of the model depend more simply on the tokens, and the search is greedier there:
 ``known_early`` tokens in step 2; most children whose change has lost on a near relative are left out in
-step 5 (:mod:`actmax.search.losses`); and in the last part of the budget (``polish``) the parents are the
-first of the pool. Deeper none of this was better.
+step 5 (:mod:`actmax.search.hybrid.losses`); and in the last part of the budget (``polish``) the parents are
+the first of the pool. Deeper none of this was better.
 
-With one token to search for, :mod:`actmax.search.screening` is the method instead.
+With one token to search for, :mod:`actmax.search.hybrid.screening` is the method instead.
 """
 
 from __future__ import annotations
@@ -40,26 +41,28 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from actmax.search.behind import Behind, behind_first_block
-from actmax.search.losses import Losses
-from actmax.search.moves import FREE, PROBABLE, Moves, merged
-from actmax.search.population import Memory
-from actmax.search.screening import screen
-from actmax.search.seeds import newcomers, probable, seeds, written
-from actmax.search.text_method import Row, Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.after_block import AfterBlock, after_first_block
+from actmax.search.hybrid.losses import Losses
+from actmax.search.hybrid.moves import FREE, PROBABLE, Moves, merged
+from actmax.search.hybrid.population import Memory
+from actmax.search.hybrid.screening import screen
+from actmax.search.hybrid.starts import newcomers, probable, starting_rows
+from actmax.search.method import Method, Step, Steps
+from actmax.search.problem import Problem, Row
+from actmax.search.scorer import Scorer
+from actmax.search.written import written
 
 _TRIES, _CHOOSY = 6, 4
 """Draws of a parent's children, and those of them that leave out what is expected to lose."""
 _EACH, _EACH_EARLY = 6, 16
-"""Tokens behind the first block at most, for each sequence that may be scored (for early units)."""
+"""Tokens after the first block at most, for each sequence that may be scored (for early units)."""
 _FEW, _MANY = 0.3, 0.6
 """Of the children within the limit: below the price rises, above it falls."""
 _DEAREST = 64.0
 
 
 @dataclass(frozen=True)
-class Hybrid:
+class Hybrid(Method):
     """Evolution from corpus windows."""
 
     name: ClassVar[str] = "hybrid"
@@ -75,7 +78,7 @@ class Hybrid:
     top_k: int = 128
     """Proposals of each gradient at a position."""
     known: int = 8192
-    """Tokens whose vectors behind the first block are made; 0 proposes by the embedding's gradient alone."""
+    """Tokens whose vectors after the first block are made; 0 proposes by the embedding's gradient alone."""
     known_early: int = 24576
     """The same for units in the first third of the model."""
     radius: float = 1.3
@@ -91,31 +94,31 @@ class Hybrid:
     share: float = 0.05
     """Of the vocabulary that may be scored where one token is searched."""
 
-    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Evolve until the budget ends or nothing new can be proposed."""
-        if problem.length == 1:
+        if problem.tokens.length == 1:
             return (yield from screen(scorer, problem, rng, self.share))
         early = _early(problem)
         losses = Losses(self.near) if early else None
         last = self.polish * (scorer.left or 0) if early else 0.0
-        memory = Memory(problem.goal)
-        rows = seeds(problem, rng)
+        memory = Memory(problem)
+        rows = starting_rows(problem, rng)
         memory.add(rows, scorer.ids(rows))
-        if problem.goal.max_nats is not None:
+        if problem.limit is not None:
             fluent = probable(problem, rows, written(scorer, problem, rng))
             new = torch.tensor([tuple(row) not in memory for row in fluent.tolist()], dtype=torch.bool)
             memory.add(fluent[new], scorer.ids(fluent[new]))
             memory.price = memory.spread
         known, each = (self.known_early, _EACH_EARLY) if early else (self.known, _EACH)
-        behind = behind_first_block(problem, scorer.meter, rng, known, each)
-        return (yield from self._evolve(scorer, problem, memory, behind, losses, last, rng))
+        block = after_first_block(problem, scorer.meter, rng, known, each)
+        return (yield from self._evolve(scorer, problem, memory, block, losses, last, rng))
 
     def _evolve(
         self,
-        scorer: TextScorer,
-        problem: TextProblem,
+        scorer: Scorer,
+        problem: Problem,
         memory: Memory,
-        behind: Behind | None,
+        block: AfterBlock | None,
         losses: Losses | None,
         last: float,
         rng: torch.Generator,
@@ -132,7 +135,7 @@ class Hybrid:
             used.update(parents)
             fresh = [row for row in parents if row not in own and row not in lent]
             if fresh:
-                own |= zip(fresh, self._proposals(scorer, problem, memory, behind, fresh), strict=True)
+                own |= zip(fresh, self._proposals(scorer, problem, memory, block, fresh), strict=True)
             proposals = {row: own[row] if row in own else lent[row] for row in parents}
             children = self._children(problem, memory, losses, proposals, pool, rng)
             if not any(children):
@@ -151,15 +154,15 @@ class Hybrid:
                         if memory.merit(row) < memory.merit(parent):
                             losses.add(parent, row)
             made = [row for family in families for row in family]
-            self._learn_price(memory, made)
+            self._learn_price(problem, memory, made)
             if island is not None:
                 island |= set(made)
             top = memory.merit(memory.best(island)[0])
-            yield TextStep(index, tuple(pool), tuple(memory.merit(row) for row in pool))
+            yield Step(index, tuple(pool), tuple(memory.merit(row) for row in pool))
             index += 1
             stale = 0 if top > best else stale + 1
             best = top
-            if stale >= self.patience * problem.length:
+            if stale >= self.patience * problem.tokens.length:
                 stale = 0
                 island = newcomers(scorer, problem, memory, rng) if island is None else None
                 best = memory.merit(memory.best(island)[0])
@@ -171,21 +174,21 @@ class Hybrid:
 
     def _proposals(
         self,
-        scorer: TextScorer,
-        problem: TextProblem,
+        scorer: Scorer,
+        problem: Problem,
         memory: Memory,
-        behind: Behind | None,
+        block: AfterBlock | None,
         parents: list[Row],
     ) -> Int[Tensor, "parent pos k"]:
-        fluency = None
-        if problem.goal.max_nats is not None:
-            price = problem.goal.fluency + memory.price
-            fluency = torch.full((len(parents),), price, dtype=torch.float64)
-        return scorer.proposals(torch.tensor(parents), self.top_k, fluency=fluency, behind=behind).tokens
+        prices = None
+        if problem.limit is not None:
+            price = problem.price + memory.price
+            prices = torch.full((len(parents),), price, dtype=torch.float64)
+        return scorer.proposals(torch.tensor(parents), self.top_k, price=prices, block=block).tokens
 
     def _children(
         self,
-        problem: TextProblem,
+        problem: Problem,
         memory: Memory,
         losses: Losses | None,
         proposals: dict[Row, Int[Tensor, "pos k"]],
@@ -193,8 +196,8 @@ class Hybrid:
         rng: torch.Generator,
     ) -> list[list[Row]]:
         """New rows that may be given, for each parent."""
-        kinds = FREE if problem.goal.max_nats is None else PROBABLE
-        moves = Moves(problem.length, kinds, self.radius, self.slant)
+        kinds = FREE if problem.limit is None else PROBABLE
+        moves = Moves(problem.tokens.length, kinds, self.radius, self.slant)
         families: list[list[Row]] = []
         taken: set[Row] = set()
         for parent, tokens in proposals.items():
@@ -211,20 +214,18 @@ class Hybrid:
             families.append(mine)
         return families
 
-    def _merged(self, problem: TextProblem, memory: Memory, parent: Row, children: list[Row]) -> list[Row]:
+    def _merged(self, problem: Problem, memory: Memory, parent: Row, children: list[Row]) -> list[Row]:
         better = [row for row in memory.best(set(children)) if memory.merit(row) > memory.merit(parent)]
         return _given(problem, [row for row in merged(parent, better, self.merge) if row not in memory])
 
-    def _score(
-        self, scorer: TextScorer, memory: Memory, parents: list[Row], families: list[list[Row]]
-    ) -> None:
+    def _score(self, scorer: Scorer, memory: Memory, parents: list[Row], families: list[list[Row]]) -> None:
         of = {row: k for k, mine in enumerate(families) for row in mine}
         if of:
             rows = torch.tensor(list(of))
             memory.add(rows, scorer.ids(rows, base=torch.tensor(parents), of=torch.tensor(list(of.values()))))
 
-    def _learn_price(self, memory: Memory, rows: list[Row]) -> None:
-        if memory.goal.max_nats is None:
+    def _learn_price(self, problem: Problem, memory: Memory, rows: list[Row]) -> None:
+        if problem.limit is None:
             return
         within = sum(memory.within(row) for row in rows) / len(rows)
         unit = memory.spread
@@ -234,13 +235,13 @@ class Hybrid:
             memory.price = max(memory.price / 1.15, unit / _DEAREST)
 
 
-def _early(problem: TextProblem) -> bool:
+def _early(problem: Problem) -> bool:
     """Whether the unit is in the first third of the model."""
-    layer = problem.goal.unit.site.layer
+    layer = problem.unit.site.layer
     return layer is not None and 3 * layer < problem.model.n_blocks
 
 
-def _given(problem: TextProblem, rows: list[Row]) -> list[Row]:
+def _given(problem: Problem, rows: list[Row]) -> list[Row]:
     """Those of the rows that may be given."""
     if not rows:
         return []

@@ -18,13 +18,14 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.method import Method, Step, Steps
+from actmax.search.problem import Problem
+from actmax.search.scorer import Scorer
 from actmax.shapes import Embeds, Ids
 
 
 @dataclass(frozen=True)
-class PEZ:
+class PEZ(Method):
     """Projected gradients."""
 
     name: ClassVar[str] = "pez"
@@ -36,18 +37,18 @@ class PEZ:
     patience: int = 200
     """Steps with the same projection after which this has converged."""
 
-    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Step until the projection stays the same."""
-        rows = scorer.model.embedding.float().cpu()[problem.allowed.ids]
+        rows = scorer.model.embedding.float().cpu()[problem.tokens.allowed.ids]
         unit = functional.normalize(rows, dim=1)
-        start = problem.tokens.random(1, problem.length, rng)
+        start = problem.tokens.random(1, problem.tokens.length, rng)
         theta = scorer.model.embedding.float().cpu()[start].requires_grad_()
         adam = torch.optim.AdamW([theta], lr=self.lr, weight_decay=self.weight_decay)
         last, same, index = start, 0, 0
         while True:
-            ids = problem.allowed.ids[_nearest(theta.detach(), unit)]
+            ids = problem.tokens.allowed.ids[_nearest(theta.detach(), unit)]
             slope = scorer.gradient(ids)
-            yield TextStep(index, (tuple(ids[0].tolist()),), (float(slope.scored.scores[0]),))
+            yield Step(index, (tuple(ids[0].tolist()),), (float(slope.scored.scores[0]),))
             index += 1
             same = same + 1 if torch.equal(ids, last) else 0
             last = ids

@@ -12,12 +12,13 @@ from typing import ClassVar
 
 import torch
 
-from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.method import Method, Step, Steps
+from actmax.search.problem import Problem
+from actmax.search.scorer import Scorer
 
 
 @dataclass(frozen=True)
-class Random:
+class Random(Method):
     """Uniform draws."""
 
     name: ClassVar[str] = "random"
@@ -25,12 +26,12 @@ class Random:
     batch: int = 128
     """Sequences drawn at once."""
 
-    def search(self, scorer: TextScorer, problem: TextProblem, rng: torch.Generator) -> Steps:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Draw until the budget ends; this never converges."""
         index = 0
         while True:
-            ids = problem.tokens.random(self.batch, problem.length, rng)
+            ids = problem.tokens.random(self.batch, problem.tokens.length, rng)
             scored = scorer.ids(ids)
             top = int(scored.scores.argmax())
-            yield TextStep(index, (tuple(ids[top].tolist()),), (float(scored.scores[top]),))
+            yield Step(index, (tuple(ids[top].tolist()),), (float(scored.scores[top]),))
             index += 1

@@ -14,32 +14,37 @@ works entry by entry, so a restart's path does not depend on the others.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
 from actmax.errors import ActmaxError
-from actmax.inputs.soft import tangent, to_shell
-from actmax.objectives.activation import along, reduce, site_profile
+from actmax.inputs.soft import Vectors, tangent, to_shell
 from actmax.objectives.penalties import shell_radius
-from actmax.search.method import Problem, Step
-from actmax.search.scorer import Gradient, Scorer
+from actmax.search.answers import Slope
+from actmax.search.method import Method, Step, Steps, VectorState
+from actmax.search.problem import Problem
+from actmax.search.scorer import Scorer
 from actmax.shapes import Embeds
 
 
 @dataclass(frozen=True)
-class SoftAscent:
+class SoftAscent(Method):
     """Adam on soft inputs; the objective carries the penalty λ·Σθ²."""
+
+    name: ClassVar[str] = "soft-ascent"
+    space: ClassVar[type[Vectors]] = Vectors
+    once: ClassVar[bool] = True
 
     steps: int = 500
     """Updates."""
     lr: float = 0.001
     """Adam's learning rate."""
     shell: bool = False
-    """Rescale each position to the embeddings' mean norm after every update, which goes along the shell."""
+    """Rescale each position to the embeddings' mean norm after every update, which stays on that shell."""
 
     def __post_init__(self) -> None:
         if self.steps < 0:
@@ -47,62 +52,65 @@ class SoftAscent:
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise ActmaxError(f"The learning rate is {self.lr}; give a positive number.")
 
-    def search(self, scorer: Scorer, problem: Problem) -> Iterator[Step]:
+    def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Yield steps 0 to ``steps``; step t holds the vectors after t updates and what they give.
 
-        A restart whose score or gradient is not finite stops there and keeps its last good vectors.
+        A restart whose score or gradient is not finite stops there and stays at its last good vectors.
         """
         radius = shell_radius(scorer.model) if self.shell else None
-        theta = problem.start if radius is None else to_shell(problem.start, radius)
-        theta = theta.clone()
+        start = problem.vectors.start
+        theta = (start if radius is None else to_shell(start, radius)).clone()
         adam = torch.optim.Adam([theta], lr=self.lr)
         good = theta.clone()
         stopped: dict[int, str] = {}
-        step: Step | None = None
+        state: VectorState | None = None
         for t in range(self.steps + 1):
-            now = scorer.gradient(theta)
-            finite = _finite(now)
-            for k in (~finite).nonzero().flatten().tolist():
+            now = scorer.vectors(theta)
+            for k in (~_finite(now)).nonzero().flatten().tolist():
                 stopped.setdefault(k, f"stopped at step {t}: the activation or its gradient is not finite")
-            alive = torch.tensor([k not in stopped for k in range(len(theta))], device=theta.device)
-            step = _step(t, self.steps, theta, now, problem, alive, step, stopped)
-            yield step
+            alive = torch.tensor([k not in stopped for k in range(len(theta))])
+            state = _state(theta, now, alive, state, stopped)
+            yield Step(t, vectors=state, total=self.steps)
             if t == self.steps or not bool(alive.any()):
-                return
-            good = step.embeds
+                break
+            good = state.embeds
             theta.grad = -now.embeds if radius is None else -tangent(now.embeds, theta)
             adam.step()
             with torch.no_grad():
                 if radius is not None:
                     theta.copy_(to_shell(theta, radius))
                 if stopped:
-                    theta.copy_(torch.where(alive[:, None, None], theta, good))
+                    theta.copy_(_where(alive, theta, good))
+        return "all updates were made" if t == self.steps else "every restart has stopped"
 
 
-def _finite(now: Gradient) -> Bool[Tensor, " restart"]:
-    return now.scores.isfinite() & now.embeds.isfinite().flatten(1).all(dim=1)
+def _finite(now: Slope) -> Bool[Tensor, " restart"]:
+    return now.scored.scores.isfinite() & now.embeds.isfinite().flatten(1).all(dim=1).cpu()
 
 
-def _step(
-    t: int,
-    total: int,
+def _where(alive: Bool[Tensor, " restart"], new: Tensor, old: Tensor) -> Tensor:
+    """Row by row the new value, or where a restart has stopped the old one."""
+    mask = alive.to(new.device)
+    return torch.where(mask.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+
+def _state(
     theta: Embeds,
-    now: Gradient,
-    problem: Problem,
+    now: Slope,
     alive: Bool[Tensor, " restart"],
-    last: Step | None,
+    last: VectorState | None,
     stopped: dict[int, str],
-) -> Step:
-    """The record of step t; restarts that have stopped repeat their last good state."""
-    value = now.reading.acts[problem.unit.site]
-    activation = reduce(along(problem.unit, value), problem.positions)
+) -> VectorState:
+    """Where the search stands; restarts that have stopped repeat their last good state."""
+    beside = torch.zeros(len(theta), 0) if now.neighbors is None else now.neighbors
     norm = now.embeds.flatten(1).norm(dim=1)
-    beside = site_profile(value[..., list(problem.neighbors)], problem.positions)
+    state = VectorState(theta.clone(), now.scored.activation, norm, beside, dict(stopped))
     if last is None or not stopped:
-        embeds = theta.clone()
-    else:
-        embeds = torch.where(alive[:, None, None], theta, last.embeds)
-        activation = torch.where(alive, activation, last.activation)
-        norm = torch.where(alive, norm, last.gradient_norm)
-        beside = torch.where(alive[:, None], beside, last.neighbors)
-    return Step(t, total, embeds, activation, norm, beside, dict(stopped))
+        return state
+    return VectorState(
+        _where(alive, theta, last.embeds),
+        _where(alive, state.activation, last.activation),
+        _where(alive, norm, last.gradient_norm),
+        _where(alive, beside, last.neighbors),
+        dict(stopped),
+    )

@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from actmax.search.text_method import Row
+from actmax.search.problem import Row
 
 FREE: Mapping[str, float] = {"substitute": 4.0, "cross": 1.0}
 """How often each move is drawn, relative to the others."""

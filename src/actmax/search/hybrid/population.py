@@ -1,7 +1,7 @@
 """What an evolving search remembers: every row that it has scored, and the few that it goes on from.
 
-1. A row's merit is its score. With a limit of nats per token it is ``±activation - price · excess``, where
-   the excess is what the row has above the limit: a row just beyond it may still have children within it.
+1. A row's merit is its score. With a limit of nats per token it is ``score - price · excess``, where the
+   excess is what the row has above the limit: a row just beyond it may still have children within it.
 2. The pool holds the rows of most merit that differ in at least two tokens, at most half of it with the same
    last two tokens. The unit's own trigger sits near the reading position; one that scores best at first
    would otherwise fill the pool.
@@ -14,8 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from actmax.search.answers import Scored
-from actmax.search.goal import Goal
-from actmax.search.text_method import Row
+from actmax.search.problem import Problem, Row
 from actmax.shapes import Ids
 
 _LOOKED_AT = 400
@@ -28,9 +27,9 @@ _APART = 2
 class Memory:
     """Rows with what they gave."""
 
-    goal: Goal
+    problem: Problem
     price: float = 0.0
-    """Activation that a nat per token above the limit costs."""
+    """What a nat per token above the limit costs, in units of the score."""
     _gain: dict[Row, float] = field(default_factory=dict)
     _excess: dict[Row, float] = field(default_factory=dict)
 
@@ -42,10 +41,10 @@ class Memory:
 
     def add(self, ids: Ids, scored: Scored) -> None:
         """Remember rows ``[batch, token]``."""
-        limit = self.goal.max_nats
-        gains = scored.scores if limit is None else self.goal.sign * scored.activation
-        if limit is not None and self.goal.fluency and scored.nats is not None:
-            gains = gains - self.goal.fluency * scored.nats
+        limit = self.problem.limit
+        gains = scored.scores if limit is None else scored.gain
+        if limit is not None and self.problem.price and scored.nats is not None:
+            gains = gains - self.problem.price * scored.nats
         nats = [0.0] * len(ids) if scored.nats is None else scored.nats.tolist()
         for row, gain, one in zip(ids.tolist(), gains.tolist(), nats, strict=True):
             self._gain[tuple(row)] = -math.inf if math.isnan(gain) else gain
@@ -76,7 +75,7 @@ class Memory:
         chosen: list[Row] = []
         endings: Counter[Row] = Counter()
         for row in self.best(among)[:_LOOKED_AT]:
-            apart = all(distance(row, other) >= _APART for other in chosen)
+            apart = all(differences(row, other) >= _APART for other in chosen)
             if not chosen or (apart and endings[row[-_ENDING:]] < max(1, size // 2)):
                 chosen.append(row)
                 endings[row[-_ENDING:]] += 1
@@ -85,6 +84,6 @@ class Memory:
         return chosen
 
 
-def distance(one: Row, other: Row) -> int:
+def differences(one: Row, other: Row) -> int:
     """Positions at which two rows of one length differ."""
     return sum(a != b for a, b in zip(one, other, strict=True))

@@ -1,7 +1,7 @@
-"""The vocabulary behind a block: what tokens look like to the rest of the model.
+"""The vocabulary after a block: what tokens look like to the rest of the model.
 
 The first blocks do little but look tokens up, so a substitution promises more, and more truly, where its
-vectors are those after a block and not the embedding's. Each token is run alone after the frame's prefix.
+vectors are those after a block and not the embedding's. Each token is run by itself after the frame's prefix.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from actmax.models.read import read, read_prefix
 from actmax.models.residual import residual_at
 from actmax.models.sites import Site
 from actmax.search.meter import Meter
-from actmax.search.text_method import TextProblem
+from actmax.search.problem import Problem
 
 _CHUNK = 2048
 
 
 @dataclass(frozen=True)
-class Behind:
+class AfterBlock:
     """Some of the vocabulary after a block."""
 
     site: Site
@@ -32,40 +32,32 @@ class Behind:
     """In float32 on the CPU."""
 
 
-def behind_first_block(
-    problem: TextProblem, meter: Meter, rng: torch.Generator, most: int, each: int = 6
-) -> Behind | None:
+def after_first_block(
+    problem: Problem, meter: Meter, rng: torch.Generator, most: int, each: int = 6
+) -> AfterBlock | None:
     """At most ``most`` allowed tokens, drawn uniformly, after the first block.
 
-    Fewer where the budget is small: ``each`` for every sequence that may be scored, and at most a quarter of
-    the forward tokens. None where there are none, or where the unit reads nothing behind the first block.
+    Fewer where the budget is small: ``each`` for every sequence that may be scored. None where there are
+    none, or where the unit reads nothing after the first block.
     """
-    residual = residual_at(problem.model, problem.goal.unit.site)
+    residual = residual_at(problem.model, problem.unit.site)
     if meter.left is not None:
         most = min(most, each * meter.left)
-    if meter.budget.forward_tokens is not None:
-        left = meter.budget.forward_tokens - meter.cost.forward_tokens
-        most = min(most, left // 4 - len(problem.frame.before))
     if most < 1 or residual is None or not residual.layer:
         return None
-    allowed = problem.allowed.ids
+    allowed = problem.tokens.allowed.ids
     ids = allowed[torch.randperm(len(allowed), generator=rng)[:most]].sort().values
     site = Site("blocks.0.hook_resid_post", 0)
-    return Behind(site, ids, after_block(problem, meter, ids, site))
+    return AfterBlock(site, ids, after_block(problem, meter, ids, site))
 
 
 @torch.no_grad()
 def after_block(
-    problem: TextProblem, meter: Meter, ids: Int[Tensor, " some"], site: Site
+    problem: Problem, meter: Meter, ids: Int[Tensor, " some"], site: Site
 ) -> Float[Tensor, "some d_model"]:
-    """The residual stream of single tokens after the frame's prefix.
-
-    Raises:
-        BudgetSpent: so many forward tokens may not be spent any more.
-    """
+    """The residual stream of single tokens after the frame's prefix."""
     model, sites = problem.model, frozenset({site})
     before = torch.tensor([problem.frame.before], dtype=torch.long, device=model.device)
-    meter.demand(before.shape[1] + len(ids))
     prefix = read_prefix(model, sites, before) if before.shape[1] else None
     parts = [
         read(model, sites, ids=some[:, None].to(model.device), prefix=prefix)[site][:, 0].float().cpu()

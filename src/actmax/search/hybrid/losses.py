@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from actmax.search.population import distance
-from actmax.search.text_method import Row
+from actmax.search.hybrid.population import differences
+from actmax.search.problem import Row
 
 
 class Losses:
@@ -32,7 +32,8 @@ class Losses:
         if change is None or change not in self._had:
             return False
         at = change[0]
-        return any(distance(parent, row) - (parent[at] != row[at]) <= self._near for row in self._had[change])
+        had = self._had[change]
+        return any(differences(parent, row) - (parent[at] != row[at]) <= self._near for row in had)
 
 
 def _single(parent: Row, child: Row) -> tuple[int, int] | None:

@@ -1,6 +1,6 @@
 """One token: the best of the vocabulary from a few per cent of it, with a learned shallow score.
 
-1. Every allowed token is run through the first two blocks alone (fewer for a unit in these), after BOS and
+1. Every allowed token is run through the first two blocks only (fewer for a unit in these), after BOS and
    prefix. That costs forward tokens of a shallow model and scores nothing. The residual vector, of length 1,
    describes the token.
 2. Score a part of what may be scored: the tokens with the shortest residual vectors, others at random, and
@@ -26,21 +26,22 @@ from torch import Tensor
 
 from actmax.models.residual import residual_at
 from actmax.models.sites import Site
-from actmax.search.behind import after_block
-from actmax.search.text_method import Steps, TextProblem, TextStep
-from actmax.search.text_scorer import TextScorer
+from actmax.search.after_block import after_block
+from actmax.search.method import Step, Steps
+from actmax.search.problem import Problem
+from actmax.search.scorer import Scorer
 from actmax.shapes import Scores
 
 _SMALL = 4096
 """A vocabulary that is scored whole."""
 _LAYER = 1
-"""The block behind which tokens are described."""
+"""The block after which tokens are described."""
 _ROUNDS = 10
 """After the first, equal parts of the rest."""
 _FIRST, _SHORT = 0.2, 0.7
 """Share of the first round, and of the tokens with short vectors in it."""
-_STEEP, _OTHERS = 48, 24
-"""Slopes of a round: at the best tokens, and at others."""
+_STEEP, _RANDOM = 48, 24
+"""Slopes of a round: at the best tokens, and at random ones."""
 _REMEMBERED = 3
 """Rounds whose slopes span the space."""
 _DIRECTIONS = 16
@@ -54,7 +55,7 @@ _FARTHEST = 8.0
 
 @dataclass(frozen=True)
 class Described:
-    """Every token behind the first blocks."""
+    """Every token after the first blocks."""
 
     site: Site | None
     """None describes tokens by their embeddings."""
@@ -64,16 +65,16 @@ class Described:
     """Before that."""
 
 
-def screen(scorer: TextScorer, problem: TextProblem, rng: torch.Generator, share: float) -> Steps:
+def screen(scorer: Scorer, problem: Problem, rng: torch.Generator, share: float) -> Steps:
     """Score at most ``share`` of the allowed tokens (all of a small vocabulary), the promising ones first."""
-    ids = problem.allowed.ids
-    ids = ids[problem.tokens.keep(ids[:, None])] if problem.reachable else ids
+    ids = problem.tokens.allowed.ids
+    ids = ids[problem.tokens.keep(ids[:, None])] if problem.tokens.reachable else ids
     if len(ids) <= _SMALL:
         order = ids[torch.randperm(len(ids), generator=rng)]
         scores = scorer.ids(order[:, None]).scores
         yield _step(0, order, scores)
         return "every allowed token was scored"
-    most = max(1, int(share * len(problem.allowed.ids)))
+    most = max(1, int(share * len(problem.tokens.allowed.ids)))
     if scorer.left is not None:
         most = min(most, scorer.left)
     first = max(1, int(_FIRST * most))
@@ -82,7 +83,7 @@ def screen(scorer: TextScorer, problem: TextProblem, rng: torch.Generator, share
     chosen = torch.zeros(len(ids), dtype=torch.bool)
     short = described.norms.argsort()[: int(_SHORT * first)]
     at = torch.cat([short, torch.randperm(len(ids), generator=rng)[: first - len(short)]])
-    known = torch.tensor(sorted({row[-1] for row in problem.starts}), dtype=torch.long)
+    known = torch.tensor(sorted({row[-1] for row in problem.tokens.starts}), dtype=torch.long)
     at = torch.unique(torch.cat([torch.isin(ids, known).nonzero().flatten(), at]))[:most]
     scored_at, scores = at[:0], torch.zeros(0, dtype=torch.float64)
     slopes: list[Float[Tensor, "some d_model"]] = []
@@ -98,24 +99,24 @@ def screen(scorer: TextScorer, problem: TextProblem, rng: torch.Generator, share
         if len(steep):
             slopes = [*slopes, _slopes(scorer, described, ids[steep])][-_REMEMBERED:]
             left -= len(steep)
-        at = promising(
+        at = predicted_best(
             described, torch.cat(slopes) if slopes else None, scored_at, scores, chosen, min(size, left)
         )
-    return f"{len(scored_at)} of {len(ids)} tokens were scored, the others are predicted to be worse"
+    return f"{len(scored_at)} of {len(ids)} tokens were scored, the rest is predicted to be worse"
 
 
 def looked_at(
     scored_at: Int[Tensor, " scored"], scores: Scores, rng: torch.Generator, most: int
 ) -> Int[Tensor, " some"]:
-    """The tokens at which slopes are taken, at most ``most``: the best ones, and others that may be read."""
+    """The tokens at which slopes are taken, at most ``most``: the best, and random ones that may be read."""
     finite = scored_at[scores.isfinite()]
     best = finite[scores[scores.isfinite()].topk(min(_STEEP, len(finite))).indices]
-    others = finite[torch.randperm(len(finite), generator=rng)[:_OTHERS]]
+    others = finite[torch.randperm(len(finite), generator=rng)[:_RANDOM]]
     both: Int[Tensor, " some"] = torch.cat([best, others[~torch.isin(others, best)]])[: max(0, most)]
     return both
 
 
-def promising(
+def predicted_best(
     described: Described,
     slopes: Float[Tensor, "sloped d_model"] | None,
     scored_at: Int[Tensor, " scored"],
@@ -151,9 +152,9 @@ def promising(
 
 
 @torch.no_grad()
-def describe(scorer: TextScorer, problem: TextProblem, ids: Int[Tensor, " vocab"]) -> Described:
-    """Every token behind the first blocks, or its embedding where the unit reads nothing behind a block."""
-    residual = residual_at(problem.model, problem.goal.unit.site)
+def describe(scorer: Scorer, problem: Problem, ids: Int[Tensor, " vocab"]) -> Described:
+    """Every token after the first blocks, or its embedding where the unit reads nothing after a block."""
+    residual = residual_at(problem.model, problem.unit.site)
     if residual is None or not residual.layer:
         site, rows = None, problem.model.embedding[ids.to(problem.model.device)].float().cpu()
     else:
@@ -164,12 +165,10 @@ def describe(scorer: TextScorer, problem: TextProblem, ids: Int[Tensor, " vocab"
     return Described(site, rows / norm.clamp_min(1e-9), norm[:, 0])
 
 
-def _slopes(
-    scorer: TextScorer, described: Described, ids: Int[Tensor, " some"]
-) -> Float[Tensor, "some d_model"]:
+def _slopes(scorer: Scorer, described: Described, ids: Int[Tensor, " some"]) -> Float[Tensor, "some d_model"]:
     """Directions of the slopes, of length 1."""
-    slope = scorer.gradient(ids[:, None], behind=described.site)
-    found = slope.embeds if slope.behind is None else slope.behind
+    slope = scorer.gradient(ids[:, None], stream=described.site)
+    found = slope.embeds if slope.stream is None else slope.stream
     return torch.nn.functional.normalize(found[:, 0].nan_to_num(0.0, 0.0, 0.0), dim=1)
 
 
@@ -196,6 +195,6 @@ def _standard(
     return ((values - some.mean(dim=0)) / some.std(dim=0).clamp_min(1e-9)).clamp(-_FARTHEST, _FARTHEST)
 
 
-def _step(index: int, ids: Int[Tensor, " scored"], scores: Scores) -> TextStep:
+def _step(index: int, ids: Int[Tensor, " scored"], scores: Scores) -> Step:
     top = int(scores.argmax())
-    return TextStep(index, ((int(ids[top]),),), (float(scores[top]),))
+    return Step(index, ((int(ids[top]),),), (float(scores[top]),))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,29 +11,30 @@ from hypothesis import strategies as st
 from tests.search.planted import tiny_problem
 from tests.tiny import tiny_model
 
+from actmax.inputs.tokens import Tokens
 from actmax.models.sites import resolve
+from actmax.objectives.reading import ReadingRule, Sinks
 from actmax.search import engine
-from actmax.search.alone import run_alone
-from actmax.search.goal import Sinks
-from actmax.search.meter import Budget, BudgetSpent
-from actmax.search.text_method import TextProblem
-from actmax.search.text_scorer import TextScorer
+from actmax.search.meter import BudgetSpent
+from actmax.search.problem import Problem
+from actmax.search.scorer import Scorer
+from actmax.search.solution import solution_of
 
 
 def rows_of(
-    problem: TextProblem, n: int = 30, parents: int = 3
+    problem: Problem, n: int = 30, parents: int = 3
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Rows that share beginnings of all lengths with their parents."""
-    ids = problem.tokens.random(n + parents, problem.length, torch.Generator().manual_seed(1))
+    ids = problem.tokens.random(n + parents, problem.tokens.length, torch.Generator().manual_seed(1))
     base, rows, of = ids[:parents], ids[parents:], torch.arange(n) % parents
     for i in range(n):
-        k = i % (problem.length + 1)
+        k = i % (problem.tokens.length + 1)
         rows[i, :k] = base[of[i], :k]
     return rows, base, of
 
 
-def alone(problem: TextProblem, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    found = [run_alone(problem, tuple(row)) for row in rows.tolist()]
+def alone(problem: Problem, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    found = [solution_of(problem, tuple(row)) for row in rows.tolist()]
     return torch.tensor([one.activation for one in found]), torch.tensor([one.nats for one in found])
 
 
@@ -45,12 +48,12 @@ def test_scores_are_those_of_rows_alone(family: str, positions: str | int) -> No
     problem = tiny_problem(family, positions=positions, suffix=" the cat", prefix="dog")
     rows, base, of = rows_of(problem)
     activation, nats = alone(problem, rows)
-    for scored in (TextScorer(problem).ids(rows), TextScorer(problem).ids(rows, base=base, of=of)):
+    for scored in (Scorer(problem).ids(rows), Scorer(problem).ids(rows, base=base, of=of)):
         assert scored.nats is None
         close(scored.activation, activation)
     for scored in (
-        TextScorer(problem).ids(rows, nats=True),
-        TextScorer(problem).ids(rows, nats=True, base=base, of=of),
+        Scorer(problem).ids(rows, nats=True),
+        Scorer(problem).ids(rows, nats=True, base=base, of=of),
     ):
         assert scored.nats is not None
         close(scored.activation, activation)
@@ -59,25 +62,25 @@ def test_scores_are_those_of_rows_alone(family: str, positions: str | int) -> No
 
 def test_everywhere_gives_what_every_position_would() -> None:
     ids = tiny_problem().tokens.random(5, 4, torch.Generator().manual_seed(0))
-    values = TextScorer(tiny_problem(length=4)).ids(ids, everywhere=True, base=ids[:1]).values
+    values = Scorer(tiny_problem(length=4)).ids(ids, everywhere=True, base=ids[:1]).values
     assert values is not None
     for place in range(4):
-        one = TextScorer(tiny_problem(length=4, positions=place)).ids(ids).activation
+        one = Scorer(tiny_problem(length=4, positions=place)).ids(ids).activation
         assert torch.allclose(values[:, place], one, atol=1e-5, equal_nan=True)
 
 
 def test_nats_without_prefix_leave_the_first_token_out() -> None:
     model = tiny_model("llama")
     problem = tiny_problem(model=model)
-    bare = TextProblem(model, problem.goal, 5, problem.allowed)
+    bare = Problem(problem.objective, Tokens(model, problem.tokens.allowed, length=5))
     rows, base, of = rows_of(bare)
     logits = model.net(input_ids=rows).logits
     oracle = torch.nn.functional.cross_entropy(
         logits[:, :-1].transpose(1, 2), rows[:, 1:], reduction="none"
     ).mean(dim=1)
     for scored in (
-        TextScorer(bare).ids(rows, nats=True),
-        TextScorer(bare).ids(rows, nats=True, base=base, of=of),
+        Scorer(bare).ids(rows, nats=True),
+        Scorer(bare).ids(rows, nats=True, base=base, of=of),
     ):
         assert scored.nats is not None
         close(scored.nats, oracle)
@@ -91,19 +94,19 @@ def test_nats_are_transformers_loss() -> None:
     for row in rows:
         whole = torch.cat([bos, row[None]], dim=1)
         loss = problem.model.net(input_ids=whole, labels=whole).loss
-        assert run_alone(problem, tuple(row.tolist())).nats == pytest.approx(float(loss), rel=1e-5)
+        assert solution_of(problem, tuple(row.tolist())).nats == pytest.approx(float(loss), rel=1e-5)
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 100_000])
 def test_batch_size_changes_nothing(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = tiny_problem()
     rows, base, of = rows_of(problem)
-    before = TextScorer(problem).ids(rows, nats=True)
+    before = Scorer(problem).ids(rows, nats=True)
     monkeypatch.setattr(engine, "_TOKENS", size)
     monkeypatch.setattr(engine, "_GROUP", max(1, size // 3))
     for after in (
-        TextScorer(problem).ids(rows, nats=True),
-        TextScorer(problem).ids(rows, nats=True, base=base, of=of),
+        Scorer(problem).ids(rows, nats=True),
+        Scorer(problem).ids(rows, nats=True, base=base, of=of),
     ):
         close(after.scores, before.scores)
         assert before.nats is not None
@@ -118,15 +121,15 @@ def test_rows_longer_and_shorter_than_their_parent() -> None:
     longer = torch.cat([parent.expand(30, -1), tail], dim=1)
     shorter = torch.cat([parent[:, :2].expand(30, -1), tail[:, :1]], dim=1)
     for rows in (longer, shorter, parent):
-        close(TextScorer(problem).ids(rows, base=parent).activation, alone(problem, rows)[0])
+        close(Scorer(problem).ids(rows, base=parent).activation, alone(problem, rows)[0])
 
 
 def test_what_is_shared_is_run_once() -> None:
     problem = tiny_problem(length=6)
     parent = problem.tokens.random(1, 6, torch.Generator().manual_seed(3))
     rows = parent.repeat(50, 1)
-    rows[:, 4] = problem.allowed.ids[:50]
-    scorer = TextScorer(problem)
+    rows[:, 4] = problem.tokens.allowed.ids[:50]
+    scorer = Scorer(problem)
     scorer.ids(rows, base=parent)
     assert scorer.cost.sequences_scored == 50
     assert scorer.cost.forward_tokens == 1 + 6 + 50 * 2  # BOS, the parent, what comes from position 4 on
@@ -136,7 +139,7 @@ def test_what_is_shared_is_run_once() -> None:
 
 def test_a_beam_runs_one_token_a_row() -> None:
     problem = tiny_problem(length=4, shortest=1)
-    scorer = TextScorer(problem)
+    scorer = Scorer(problem)
     rows = problem.tokens.random(5, 1, torch.Generator().manual_seed(0))
     for length in range(1, 4):
         before = scorer.cost.forward_tokens
@@ -152,10 +155,10 @@ def test_a_beam_runs_one_token_a_row() -> None:
 def test_next_tokens_are_the_models_own() -> None:
     problem = tiny_problem(reachable=False)
     rows, _, _ = rows_of(problem, 4)
-    after = TextScorer(problem).next_tokens(rows, 5)
+    after = Scorer(problem).next_tokens(rows, 5)
     whole = torch.cat([torch.full((4, 1), problem.frame.before[0]), rows], dim=1)
     logps = problem.model.net(input_ids=whole).logits.log_softmax(dim=-1)
-    oracle = logps[:, -1].masked_fill(~problem.allowed.mask, -torch.inf).topk(5)
+    oracle = logps[:, -1].masked_fill(~problem.tokens.allowed.mask, -torch.inf).topk(5)
     assert torch.equal(after.tokens, oracle.indices)
     close(after.log_probs, oracle.values)
     own = -logps[:, :-1].gather(2, rows[..., None]).sum(dim=(1, 2))
@@ -169,30 +172,30 @@ def test_gradient_is_the_finite_difference(positions: str, minimize: bool) -> No
     model.net.double()  # (a model of its own)
     problem = tiny_problem(model=model, positions=positions, minimize=minimize, suffix=" cat")
     rows, _, _ = rows_of(problem, 3)
-    scorer = TextScorer(problem)
+    scorer = Scorer(problem)
     slope = scorer.gradient(rows).embeds
     embeds = model.embedding[rows]
     direction = torch.randn(embeds.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     step = 1e-6
-    ahead, behind = (scorer.soft_gradient(embeds + sign * step * direction).scored.scores for sign in (1, -1))
+    ahead, behind = (scorer.vectors(embeds + sign * step * direction).scored.scores for sign in (1, -1))
     expected = (ahead - behind) / (2 * step)
     found = (slope.double() * direction).sum(dim=(1, 2))
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
 
 
-def test_gradient_behind_a_block_is_transformers() -> None:
+def test_gradient_after_a_block_is_transformers() -> None:
     problem = tiny_problem()
     rows, _, _ = rows_of(problem, 3)
     site = resolve(problem.model, "blocks.0.hook_resid_post:0").site
-    slope = TextScorer(problem).gradient(rows, behind=site)
-    assert slope.behind is not None
+    slope = Scorer(problem).gradient(rows, stream=site)
+    assert slope.stream is not None
     whole = torch.cat([torch.tensor(problem.frame.before).expand(len(rows), -1), rows], dim=1)
     states = problem.model.net(
         inputs_embeds=problem.model.embedding[whole].requires_grad_(), output_hidden_states=True
     ).hidden_states
     (expected,) = torch.autograd.grad(states[2][:, -1, 3].sum(), states[1])
-    close(slope.behind, expected[:, len(problem.frame.before) :])
-    close(slope.embeds, TextScorer(problem).gradient(rows).embeds)
+    close(slope.stream, expected[:, len(problem.frame.before) :])
+    close(slope.embeds, Scorer(problem).gradient(rows).embeds)
 
 
 def test_gradient_with_fluency_is_the_finite_difference() -> None:
@@ -202,7 +205,7 @@ def test_gradient_with_fluency_is_the_finite_difference() -> None:
     problem = tiny_problem(model=model, length=4)
     rows, _, _ = rows_of(problem, 2)
     price = torch.tensor([0.5, 3.0], dtype=torch.float64)
-    slope = TextScorer(problem).gradient(rows, fluency=price).embeds.double()
+    slope = Scorer(problem).gradient(rows, price=price).embeds.double()
     embeds = model.embedding[rows]
     bos = model.embedding[torch.tensor([problem.frame.before])]
 
@@ -224,7 +227,7 @@ def test_proposals_are_the_largest_one_hot_gradients(fluency: float | None) -> N
     problem = tiny_problem("llama")
     rows, _, _ = rows_of(problem, 3)
     price = None if fluency is None else torch.full((3,), fluency, dtype=torch.float64)
-    found = TextScorer(problem).proposals(rows, 10, fluency=price)
+    found = Scorer(problem).proposals(rows, 10, price=price)
     bos = torch.nn.functional.one_hot(torch.tensor([problem.frame.before]), problem.model.vocab_size).float()
     one_hot = torch.nn.functional.one_hot(rows, problem.model.vocab_size).float().requires_grad_()
     whole = torch.cat([bos.expand(3, -1, -1), one_hot], dim=1)
@@ -236,9 +239,9 @@ def test_proposals_are_the_largest_one_hot_gradients(fluency: float | None) -> N
         )
     (slope,) = torch.autograd.grad(total.sum(), one_hot)
     gain = slope - slope.gather(2, rows[..., None])
-    oracle = gain.masked_fill(~problem.allowed.mask, -torch.inf).topk(10)
+    oracle = gain.masked_fill(~problem.tokens.allowed.mask, -torch.inf).topk(10)
     torch.testing.assert_close(found.gains, oracle.values, rtol=1e-3, atol=1e-4)
-    assert problem.allowed.mask[found.tokens].all()
+    assert problem.tokens.allowed.mask[found.tokens].all()
     assert (found.tokens == oracle.indices).float().mean() > 0.95  # (ties in float32 may change places)
 
 
@@ -252,7 +255,7 @@ def test_proposals_are_the_largest_one_hot_gradients(fluency: float | None) -> N
 def test_budget_is_spent_exactly_and_never_exceeded(budget: int, calls: list[tuple[str, int]]) -> None:
     problem = tiny_problem(reachable=False)
     ids = problem.tokens.random(9, 5, torch.Generator().manual_seed(0))
-    scorer = TextScorer(problem, Budget(budget))
+    scorer = Scorer(problem, budget)
     asked = 0
     for kind, n in calls:
         asked += n
@@ -264,48 +267,17 @@ def test_budget_is_spent_exactly_and_never_exceeded(budget: int, calls: list[tup
             elif kind == "gradient":
                 scorer.gradient(ids[:n])
             else:
-                scorer.soft_gradient(problem.model.embedding[ids[:n]])
+                scorer.vectors(problem.model.embedding[ids[:n]])
         except BudgetSpent:
             assert asked > budget
             break
     assert scorer.cost.sequences_scored == min(asked, budget)
 
 
-@pytest.mark.parametrize("limit", ["forward_tokens", "backward_tokens"])
-def test_token_budgets_hold(limit: str) -> None:
-    problem = tiny_problem(suffix=" cat")
-    rows, base, of = rows_of(problem)
-    scorer = TextScorer(problem, Budget(**{limit: 100}))
-
-    def spend() -> None:
-        while True:
-            scorer.proposals(base, 4)
-            scorer.ids(rows, base=base, of=of)
-
-    with pytest.raises(BudgetSpent):
-        spend()
-    assert 70 < getattr(scorer.cost, limit) <= 100
-
-
-def test_seconds_end_a_search() -> None:
-    problem = tiny_problem()
-    rows, _, _ = rows_of(problem)
-    scorer = TextScorer(problem, Budget(seconds=0.05))
-
-    def spend() -> None:
-        while True:
-            scorer.ids(rows)
-
-    with pytest.raises(BudgetSpent):
-        spend()
-    assert scorer.cost.sequences_scored > 0
-    assert scorer.cost.seconds < 5
-
-
 def test_a_cut_batch_is_kept() -> None:
     problem = tiny_problem()
     rows, _, _ = rows_of(problem)
-    scorer = TextScorer(problem, Budget(7))
+    scorer = Scorer(problem, 7)
     with pytest.raises(BudgetSpent):
         scorer.ids(rows)
     expected = alone(problem, rows[:7])[0]
@@ -317,7 +289,7 @@ def test_masked_tokens_are_refused() -> None:
     problem = tiny_problem()
     banned = torch.tensor([[0, 1, 2, 0, 1]])
     with pytest.raises(ValueError, match="not allowed"):
-        TextScorer(problem).ids(banned)
+        Scorer(problem).ids(banned)
 
 
 def test_evaluation_keeps_no_graph(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +303,7 @@ def test_evaluation_keeps_no_graph(monkeypatch: pytest.MonkeyPatch) -> None:
         return original(*given, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(engine, "read", watched)
-    scorer = TextScorer(problem)
+    scorer = Scorer(problem)
     scorer.ids(rows, base=base, of=of, nats=True)
     scorer.next_tokens(rows, 2)
     assert seen
@@ -342,7 +314,6 @@ def test_sinks_are_no_optimum() -> None:
     """With a limit that half of the rows exceed at the last position, those rows score minus infinity."""
     plain = tiny_problem("llama")
     rows, _, _ = rows_of(plain)
-    assert plain.goal.sinks is not None
     bos = torch.full((len(rows), 1), plain.frame.before[0])
     residual = plain.model.net(
         input_ids=torch.cat([bos, rows], dim=1), output_hidden_states=True
@@ -352,11 +323,13 @@ def test_sinks_are_no_optimum() -> None:
     unit = resolve(plain.model, "blocks.1.hook_resid_post:3")
     model = plain.model
     problem = tiny_problem(model=model)
-    object.__setattr__(problem.goal, "sinks", Sinks(unit.site, limit, 1.0))
-    scored = TextScorer(problem).ids(rows)
+    rule = ReadingRule(Sinks(unit.site, limit, 1.0))
+    objective = problem.objective.with_first(replace(problem.reported, rule=rule))
+    problem = replace(problem, objective=objective)
+    scored = Scorer(problem).ids(rows)
     assert torch.equal(scored.scores.isinf(), norms > limit)
     assert torch.equal(scored.activation.isnan(), norms > limit)
-    scorer = TextScorer(problem)
+    scorer = Scorer(problem)
     scorer.ids(rows)
     assert scorer.archive.best is not None
     assert scorer.archive.best.score == float(scored.scores.max())

@@ -1,0 +1,1 @@
+"""What only the method ``hybrid`` uses: population, moves, starts, and the search over one token."""
