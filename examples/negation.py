@@ -13,7 +13,7 @@ from typing import Any
 from lesson import BLUE, GREY, ORANGE, axes, lesson
 
 import actmax
-from actmax.report.numbers import percent
+from actmax.numbers import percent
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from lesson import BLUE, GREEN, GREY, ORANGE, axes, lesson
 
 import actmax
-from actmax.report.numbers import percent
+from actmax.numbers import percent
 
 COLOURS = {"q": BLUE, "k": ORANGE, "v": GREEN}
 

@@ -86,7 +86,7 @@ def test_no_circle_between_files() -> None:
         pytest.fail(f"these files import one another: {' -> '.join(error.args[1])}")
 
 
-LEAVES = {"errors", "files", "progress", "rng", "settings", "shapes", "version"}
+LEAVES = {"errors", "files", "legible", "numbers", "progress", "rng", "settings", "shapes", "version"}
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_a_comparison_is_each_method_alone(corpus: str) -> None:
         assert one.corpus_maximum == alone.corpus_maximum == found.corpus_maximum
         assert one.manifest == found.manifest
     best = max(found.results, key=lambda one: one.best.activation)
-    assert found.best is best
+    assert found.best_result is best
     assert found.corpus_maximum is not None
     assert found.ratio(best.best.activation) == pytest.approx(
         best.best.activation / found.corpus_maximum.value
@@ -54,7 +54,7 @@ def test_free_vectors_beside_tokens(corpus: str) -> None:
     assert soft.positions == random.positions == "last"
     assert soft.settings["length"] == 4
     assert soft.is_soft
-    assert found.best is (random if random.best.activation > soft.best_run.activation_of_ids else soft)
+    assert found.best_result is (random if random.best.activation > soft.best_run.activation_of_ids else soft)
     longer = actmax.compare(MODEL, UNIT, ["soft", "random"], corpus=corpus, budget=20, steps=1)
     assert longer.results[0].settings["length"] == longer.results[1].settings["length"] == 12
 

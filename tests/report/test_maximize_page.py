@@ -15,9 +15,9 @@ from tests.browser import visit
 from tests.report.pages import can_be_read, fits_offline, shows_hostile_tokens, written
 from tests.results.example import hostile_result, soft_result, token_result
 
-from actmax.report.budget import best_so_far, reached_after
 from actmax.report.maximize import page, summary
 from actmax.report.page import MOST_BYTES
+from actmax.results.budget import best_so_far, reached_after
 from actmax.results.maximize import MaximizeResult
 
 MADE: dict[str, Callable[[], MaximizeResult]] = {

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actmax.report.numbers import cosine, number, percent, seconds
-from actmax.report.tokens import LONGEST, legible, token, token_strip, visible, visible_html
+from actmax.legible import LONGEST, legible, visible
+from actmax.numbers import cosine, number, percent, seconds
+from actmax.report.tokens import token, token_strip, visible_html
 
 
 class Reader(HTMLParser):

@@ -19,7 +19,6 @@ from tests.results.example import hostile_result, manifest, soft_result, token_r
 
 from actmax.errors import ActmaxError
 from actmax.results import rendering
-from actmax.results.frames import columns
 from actmax.results.manifest import Manifest, command_line, library_versions, utc_now
 from actmax.results.maximize import SCHEMA, MaximizeResult
 from actmax.results.run import Trajectory
@@ -67,7 +66,7 @@ def test_the_schema_refuses_what_is_wrong() -> None:
     ]
     for wrong in changes:
         assert not check.is_valid(data | wrong)
-    with pytest.raises(ActmaxError, match=r"there are: .*manifest, maximize"):
+    with pytest.raises(ActmaxError, match=r"choose one of: .*manifest, maximize"):
         schema_of("nothing")
 
 
@@ -158,8 +157,8 @@ def test_frames(frame: str) -> None:
     assert steps.shape[0] == sum(len(run.trajectory.step) for run in result.runs)
     assert list(steps["activation"])[40:80] == list(result.runs[1].trajectory.activation)
     assert all(value is None or value != value for value in steps["gradient_norm"])
-    with pytest.raises(ActmaxError, match="there is no table 'steps'"):
-        columns(result.runs, "steps")
+    with pytest.raises(ActmaxError, match="There is no table 'steps'"):
+        result.columns("steps")
 
 
 @pytest.mark.parametrize("name", ["pandas", "polars"])

@@ -113,7 +113,7 @@ def build(
         return
     from rich.markup import escape
 
-    from actmax.report.tokens import legible
+    from actmax.legible import legible
 
     screen, read = console(json=json, quiet=quiet), manifest["corpus"]
     screen.print(

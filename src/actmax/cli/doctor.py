@@ -104,7 +104,7 @@ def _show_relations(relations: tuple[Relation, ...], *, quiet: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from actmax.report.numbers import number
+    from actmax.numbers import number
 
     if not relations:
         return

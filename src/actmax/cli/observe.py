@@ -124,8 +124,8 @@ def show(result: ObserveResult, screen: Console, folder: Path | None) -> None:
     """The result as tables for a terminal; control characters are shown, never sent."""
     from rich.markup import escape
 
-    from actmax.report.numbers import count, seconds
-    from actmax.report.tokens import legible
+    from actmax.legible import legible
+    from actmax.numbers import count, seconds
 
     read = result.corpus
     speed = f", {read.tokens / result.cost.seconds:,.0f} tokens/s" if result.cost.seconds > 0 else ""
@@ -152,7 +152,7 @@ def _show_unit(unit: UnitObservation, screen: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from actmax.report.numbers import count, number, percent
+    from actmax.numbers import count, number, percent
 
     screen.print()
     screen.print(f"[bold]{escape(unit.unit)}[/bold]")
@@ -184,8 +184,8 @@ def _show_unit(unit: UnitObservation, screen: Console) -> None:
 def _show_winners(unit: UnitObservation, screen: Console) -> None:
     from rich.text import Text
 
-    from actmax.report.numbers import count, percent
-    from actmax.report.tokens import visible
+    from actmax.legible import visible
+    from actmax.numbers import count, percent
 
     for label, winners in (("largest", unit.top_tokens), ("smallest", unit.bottom_tokens)):
         line = Text(f"{label} in {count(unit.windows)} windows at: ", style="dim")
@@ -200,7 +200,7 @@ def _line(example: Example, *, plain: bool) -> Text:
     """One example on one line, the token in reverse, or between marks where there are no colours."""
     from rich.text import Text
 
-    from actmax.report.tokens import legible, visible
+    from actmax.legible import legible, visible
 
     before, after = example.text_before[-_BEFORE:], example.text_after[:_AFTER]
     line = Text(legible(before).rjust(_BEFORE)[-_BEFORE:])

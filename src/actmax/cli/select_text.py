@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from actmax.report.numbers import count, number, percent, seconds
+from actmax.legible import legible
+from actmax.numbers import count, number, percent, seconds
 from actmax.report.select import conclusion, p_value
 from actmax.report.select_plots import kinds
-from actmax.report.tokens import legible
 from actmax.results.select import SelectResult
 from actmax.results.select_parts import Layer
 

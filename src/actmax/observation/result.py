@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from actmax.errors import ActmaxError, nearest
 from actmax.observation.observation import UnitObservation
 from actmax.results.frames import Framed
 from actmax.results.manifest import Manifest
 from actmax.results.saving import Saved
+from actmax.results.shown import Beside
 
 SCHEMA = "actmax.observe/1"
 
@@ -87,7 +88,7 @@ class ObserveResult(Saved, Framed):
     units: tuple[UnitObservation, ...]
     settings: Settings
     cost: ReadingCost
-    manifest: Manifest
+    manifest: Annotated[Manifest, Beside()]
     complete: bool = True
     """False where the user stopped before all windows were read."""
 

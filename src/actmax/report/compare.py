@@ -8,41 +8,28 @@ from typing import Any
 
 from markupsafe import Markup
 
+from actmax.legible import LONGEST, legible, visible
+from actmax.numbers import count, number
 from actmax.report import compare_plots as figures
 from actmax.report.along import FoundText, alongs_of, drawn, found_text, full_scale, reading
-from actmax.report.budget import reached_after
-from actmax.report.numbers import count, number, seconds
-from actmax.report.page import Column, Stat, pairs, render
-from actmax.report.tokens import LONGEST, visible
+from actmax.report.page import Stat, drawn_column, pairs, render
 from actmax.results.compare import CompareResult, reached
 from actmax.results.maximize import MaximizeResult
 from actmax.results.plain import to_plain
 from actmax.results.run import Candidate
+from actmax.results.shown import ShownColumn
 
 MOST_TEXTS = 40
 """Rows of the table of likely texts; ``result.json`` holds all."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One method."""
+class MethodText:
+    """The best text of one method."""
 
     method: str
     colour: str
-    best: bool
     activation: float
-    ratio: str
-    of_text: float
-    retokenizes: bool
-    cross_entropy: float
-    caught_up: str
-    """Sequences it took to reach what the others reached."""
-    sequences: int
-    forward: int
-    backward: int
-    seconds: str
-    vectors: float
-    """What a soft method's vectors reach; NaN for others."""
     drawing: Markup
 
 
@@ -64,7 +51,6 @@ def _context(result: CompareResult) -> dict[str, Any]:
     first = result.results[0]
     full = full_scale(row for one in result.results for row in alongs_of(one))
     manifest = {key: value for key, value in result.manifest.to_json().items() if key != "command"}
-    order = sorted(range(len(result.results)), key=lambda k: _worse(result, result.results[k]))
     return {
         "result": result,
         "first": first,
@@ -72,7 +58,8 @@ def _context(result: CompareResult) -> dict[str, Any]:
         "notices": _notices(result),
         "stats": _stats(result),
         "columns": _columns(result),
-        "rows": [_row(result, k, full) for k in order],
+        "marked": 0,
+        "texts": [_text(result, one, full) for one in result.ranked],
         "likely": likely(result, full)[:MOST_TEXTS],
         "solutions": [
             found_text(one, full, method=made.method, colour=figures.colour_of(k))
@@ -89,7 +76,7 @@ def _context(result: CompareResult) -> dict[str, Any]:
 
 def conclusion(result: CompareResult) -> str:
     """One or two sentences: which method found the most, and what that is beside real text."""
-    best = result.best
+    best = result.best_result
     value, n = reached(best), len(result.results)
     if not math.isfinite(value):
         return "No method gave a finite activation: nothing was found."
@@ -102,9 +89,8 @@ def conclusion(result: CompareResult) -> str:
             f", {number(ratio)} times the {'smallest' if best.minimize else 'largest'} in "
             f"{count(corpus.n_tokens)} tokens of {corpus.corpus} ({number(corpus.value)})"
         )
-    others = [one for one in result.results if one is not best and math.isfinite(reached(one))]
+    others = [one for one in result.ranked if one is not best and math.isfinite(reached(one))]
     if others:
-        others.sort(key=lambda one: _worse(result, one))
         rest = ", ".join(f"{one.method} {number(reached(one))}" for one in others)
         said += f"; {rest}"
     return f"{said}. This is one seed on one unit: another seed may change the order."
@@ -130,44 +116,6 @@ def likely(result: CompareResult, full: float) -> list[FoundText]:
     return kept
 
 
-def _worse(result: CompareResult, one: MaximizeResult) -> float:
-    value = reached(one) * (1.0 if one.minimize else -1.0)
-    return value if math.isfinite(value) else math.inf
-
-
-def _row(result: CompareResult, k: int, full: float) -> Row:
-    one = result.results[k]
-    run, cost = one.best_run, one.cost
-    ratio = result.ratio(reached(one))
-    return Row(
-        method=one.method,
-        colour=figures.colour_of(k),
-        best=one is result.best,
-        activation=reached(one),
-        ratio=f"{ratio:.2f} ×".replace("-", "−") if math.isfinite(ratio) else "–",
-        of_text=run.activation_of_text,
-        retokenizes=run.retokenizes,
-        cross_entropy=run.cross_entropy,
-        caught_up=_caught_up(result, one),
-        sequences=cost.sequences_scored,
-        forward=cost.forward_tokens,
-        backward=cost.backward_tokens,
-        seconds=seconds(cost.seconds),
-        vectors=run.activation_final if one.is_soft else math.nan,
-        drawing=drawn(run.along, run.text, full),
-    )
-
-
-def _caught_up(result: CompareResult, one: MaximizeResult) -> str:
-    """Sequences until it was as good as the best of all the other token methods at their end."""
-    others = [reached(other) for other in result.results if other is not one and not other.is_soft]
-    others = [value for value in others if math.isfinite(value)]
-    if one.is_soft or not others:
-        return "–"
-    at = reached_after(one, (min if one.minimize else max)(others))
-    return "–" if at is None else count(at)
-
-
 def _notices(result: CompareResult) -> list[str]:
     found = (
         [] if result.complete else ["The comparison was interrupted: methods may be missing or cut short."]
@@ -183,7 +131,7 @@ def _notices(result: CompareResult) -> list[str]:
 
 
 def _stats(result: CompareResult) -> list[Stat]:
-    best, corpus = result.best, result.corpus_maximum
+    best, corpus = result.best_result, result.corpus_maximum
     value = reached(best)
     stats = [Stat("Best tokens", number(value), f"found by {best.method}")]
     if corpus is None:
@@ -204,23 +152,18 @@ def _stats(result: CompareResult) -> list[Stat]:
     return stats
 
 
-def _columns(result: CompareResult) -> list[Column]:
-    soft = any(one.is_soft for one in result.results)
-    columns = [
-        Column("method", "its colour is that of the figures", numeric=False),
-        Column("tokens give", "activation of the best tokens, run again alone"),
-        Column("of real text", "as a multiple of the corpus maximum"),
-        Column("text again", "activation of their text, tokenised anew; * where the ids are then others"),
-        Column("nats", "cross-entropy per token of the text under the same model"),
-        Column(
-            "overtakes after",
-            "sequences it had scored when it was as good as the best of the others at their end; – if never",
-        ),
-        Column("sequences", "scored, also those that a gradient was taken of"),
-        Column("forward", "tokens run forward; what rows share is run once and counts once"),
-        Column("backward", "tokens that a gradient was taken of"),
-        Column("time", "wall clock of the search, without reading the corpus"),
-    ]
-    if soft:
-        columns.insert(2, Column("vectors reach", "activation of the optimised vectors, which no text gives"))
-    return columns
+def _columns(result: CompareResult) -> list[ShownColumn]:
+    """The table of methods, each name with its colour in the figures."""
+    name, *others = result.table()
+    swatch = Markup('<i style="background:var({})"></i>{}')
+    names = [swatch.format(_colour(result, one), legible(one.method)) for one in result.ranked]
+    return [drawn_column(name, name.label, "its colour is that of the figures", names), *others]
+
+
+def _text(result: CompareResult, one: MaximizeResult, full: float) -> MethodText:
+    run = one.best_run
+    return MethodText(one.method, _colour(result, one), reached(one), drawn(run.along, run.text, full))
+
+
+def _colour(result: CompareResult, one: MaximizeResult) -> str:
+    return figures.colour_of(next(k for k, other in enumerate(result.results) if other is one))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from actmax.legible import visible
+from actmax.numbers import count, number
 from actmax.report import plots
-from actmax.report.budget import best_so_far
 from actmax.report.figure import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION
-from actmax.report.numbers import count, number
 from actmax.report.page import Plot
-from actmax.report.tokens import visible
+from actmax.results.budget import best_so_far
 from actmax.results.compare import CompareResult
 
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, INK, MUTED)

@@ -25,8 +25,8 @@ from __future__ import annotations
 
 import math
 
-from actmax.report.numbers import count, number, percent
-from actmax.report.tokens import LONGEST, visible
+from actmax.legible import LONGEST, visible
+from actmax.numbers import count, number, percent
 from actmax.results.maximize import MaximizeResult
 from actmax.results.run import RandomTokens
 

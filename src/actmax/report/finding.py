@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 
-from actmax.report import numbers as text
+from actmax import numbers as text
 from actmax.report.figure import BLUE, INK, MUTED, ORANGE, PURPLE, axes, figure, svg
 from actmax.report.page import Plot
 from actmax.results.finding import Picture, Series

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from actmax.report.numbers import number
+from actmax.numbers import number
 from actmax.report.tokens import visible_html
 
 _MAY_BREAK = Markup("<wbr>")

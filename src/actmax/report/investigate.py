@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from actmax.numbers import count, number, percent, seconds
 from actmax.report.check import METHODS, notices, parts
 from actmax.report.finding import methods, plots, styled
-from actmax.report.numbers import count, number, percent, seconds
 from actmax.report.page import Stat, pairs, render
 from actmax.results.investigate import InvestigateResult
 from actmax.results.plain import to_plain

@@ -6,31 +6,25 @@ This module is the renderer of ``actmax.maximize/1`` (see :mod:`actmax.results.r
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
+from actmax.numbers import count, number, percent, seconds
 from actmax.report import maximize_plots as figures
 from actmax.report.along import alongs_of, drawn, found_text, full_scale, reading
 from actmax.report.conclusion import conclusion, random_best
-from actmax.report.numbers import count, number, percent, seconds
-from actmax.report.page import Column, Stat, pairs, render
+from actmax.report.page import Stat, drawn_column, pairs, render, stats_of
 from actmax.report.tokens import token_strip
 from actmax.results.maximize import MaximizeResult
 from actmax.results.plain import to_plain
 from actmax.results.run import CorpusMaximum, NearToken, Run
+from actmax.results.shown import ShownColumn, columns_shown
 
 MOST_RUNS, MOST_POSITIONS, MOST_CANDIDATES = 50, 64, 50
 """Rows of the page's tables; ``result.json`` holds all."""
-
-
-@dataclass(frozen=True)
-class ShownRun:
-    """A restart and its tokens."""
-
-    run: Run
-    drawing: Markup
 
 
 @dataclass(frozen=True)
@@ -61,7 +55,7 @@ def _context(result: MaximizeResult, most_runs: int = MOST_RUNS) -> dict[str, An
     runs = sorted(
         result.runs,
         key=lambda run: float(run.position or 0) if each else _order(run, minimize=result.minimize),
-    )
+    )[:most_runs]
     full = full_scale(alongs_of(result))
     best = result.best_run
     return {
@@ -69,8 +63,8 @@ def _context(result: MaximizeResult, most_runs: int = MOST_RUNS) -> dict[str, An
         "conclusion": conclusion(result),
         "notices": _notices(result),
         "stats": _stats(result),
-        "columns": _columns(result),
-        "runs": [ShownRun(run, _tokens(run, full)) for run in runs[:most_runs]],
+        "columns": _columns(result, runs, full),
+        "marked": next((k for k, run in enumerate(runs) if run is best), None),
         "best_drawing": None if best.along is None else drawn(best.along, best.text, full),
         "reading": reading(result.positions),
         "prefix": str(result.settings.get("prefix") or ""),
@@ -118,39 +112,13 @@ def _notices(result: MaximizeResult) -> list[str]:
 
 def _stats(result: MaximizeResult) -> list[Stat]:
     best, random, corpus = result.best_run, result.random_tokens, result.corpus_maximum
-    of = f"restart {best.restart}, the best of {count(len(result.runs))}"
-    stats: list[Stat] = []
-    if result.is_soft:
-        stats.append(Stat("Soft vectors", number(best.activation_final), f"what free vectors reach ({of})"))
-        stats.append(
-            Stat("Nearest tokens", number(best.activation_of_ids), "what the model gives on their tokens")
-        )
-    else:
-        stats.append(
-            Stat("Best tokens", number(best.activation_of_ids), f"what the model gives on them ({of})")
-        )
-    again = "the same ids" if best.retokenizes else "other ids"
-    stats.append(
-        Stat("Their text", number(best.activation_of_text), f"written out and tokenised again ({again})")
-    )
+    # What token methods optimise are the tokens, so their optimum is the next number again.
+    stats = stats_of(best, without=() if result.is_soft else ("activation_final",))
     if random is not None:
         top = random_best(random, minimize=result.minimize)
-        stats.append(
-            Stat(
-                "Random tokens",
-                number(random.mean),
-                f"mean of {count(random.n)} sequences; the best gives {number(top)}",
-            )
-        )
-    stats.append(_in_real_text(result, corpus))
-    stats.append(
-        Stat(
-            "Cross-entropy",
-            number(best.cross_entropy),
-            "nats per token: how surprised the model is by the text",
-        )
-    )
-    return stats
+        meaning = f"mean of {count(random.n)} sequences; the best gives {number(top)}"
+        stats.append(Stat("Random tokens", number(random.mean), meaning))
+    return [*stats, _in_real_text(result, corpus)]
 
 
 def _in_real_text(result: MaximizeResult, corpus: CorpusMaximum | None) -> Stat:
@@ -166,22 +134,19 @@ def _in_real_text(result: MaximizeResult, corpus: CorpusMaximum | None) -> Stat:
     return Stat("In real text", number(corpus.value), meaning)
 
 
-def _columns(result: MaximizeResult) -> list[Column]:
-    final = "soft optimum" if result.is_soft else "best"
-    each = [Column("position", "that was read, counted from 0 after the prefix")]
-    return [
-        Column("restart", "number of the restart"),
-        *(each if result.positions == "each" else []),
-        Column("start", "activation before the search"),
-        Column(final, "activation after the search"),
-        Column("tokens", "activation that the model gives on the tokens at the right"),
-        Column("text again", "activation on their text, tokenised again"),
-        Column("same ids", "whether the text is tokenised into the same ids", numeric=False),
-        Column("cross-entropy", "nats per token of the text under the same model"),
-        Column("nearest tokens", "one box a token", numeric=False)
+def _columns(result: MaximizeResult, runs: Sequence[Run], full: float) -> list[ShownColumn]:
+    """The table of restarts, the tokens drawn and at the right."""
+    columns = list(columns_shown(runs, "page"))
+    tokens = next((column for column in columns if column.name == "tokens"), None)
+    if tokens is None:
+        return columns
+    label, meaning = (
+        ("nearest tokens", "one box per token")
         if result.is_soft
-        else Column("tokens found", "coloured by the unit at each token", numeric=False),
-    ]
+        else ("tokens found", "coloured by the unit at each token")
+    )
+    drawn_tokens = drawn_column(tokens, label, meaning, [_tokens(run, full) for run in runs])
+    return [*(column for column in columns if column is not tokens), drawn_tokens]
 
 
 def _positions(result: MaximizeResult) -> list[Position]:

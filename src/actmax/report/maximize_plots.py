@@ -8,13 +8,13 @@ import numpy as np
 from markupsafe import Markup
 from torch import Tensor
 
+from actmax.numbers import count, number
 from actmax.report import plots
-from actmax.report.budget import best_so_far
 from actmax.report.conclusion import random_best
 from actmax.report.figure import BLUE, GREEN, MUTED, ORANGE, VERMILION
-from actmax.report.numbers import count, number
 from actmax.report.page import Plot
 from actmax.report.spark import histogram_line
+from actmax.results.budget import best_so_far
 from actmax.results.maximize import (
     COSINE,
     EMBEDDING_SAMPLE,

@@ -11,13 +11,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from actmax.legible import legible
+from actmax.numbers import count, number, percent, seconds
 from actmax.observation.observation import Example, UnitObservation, Winner
 from actmax.observation.result import ObserveResult
 from actmax.report.heat import heat
-from actmax.report.numbers import count, number, percent, seconds
 from actmax.report.observe_plots import histogram
 from actmax.report.page import MOST_BYTES, Plot, Stat, pairs, render
-from actmax.report.tokens import legible
 from actmax.results.plain import to_plain
 
 WINNERS = 10

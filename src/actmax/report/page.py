@@ -7,8 +7,8 @@ scripts and every request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from actmax.report import numbers, tokens
+from actmax import legible, numbers
+from actmax.report import tokens
+from actmax.results.shown import ShownColumn, columns_shown
 from actmax.version import __version__
 
 MOST_BYTES = 2_000_000
@@ -55,6 +57,20 @@ class Column:
     numeric: bool = True
 
 
+def stats_of(row: Any, *, without: Collection[str] = ()) -> list[Stat]:
+    """The fields of ``row`` that are shown at the head of a page."""
+    columns = columns_shown([row], "head", without=without)
+    return [
+        Stat(f"{column.label[:1].upper()}{column.label[1:]}", column.texts[0], column.meaning)
+        for column in columns
+    ]
+
+
+def drawn_column(column: ShownColumn, label: str, meaning: str, drawings: Sequence[Markup]) -> ShownColumn:
+    """A column with drawings in place of its texts."""
+    return replace(column, label=label, meaning=meaning, texts=tuple(drawings))
+
+
 def render(template: str, **context: Any) -> str:
     """The page or piece of a page that ``template`` makes of ``context``; a name it lacks is an error."""
     return _environment().get_template(template).render(version=__version__, **context)
@@ -75,7 +91,7 @@ def pairs(data: Any, prefix: str = "") -> Sequence[tuple[str, str]]:
 
 def _shown(value: Any) -> Any:
     """What an expression in a template comes to: text loses its invisible characters, markup stays."""
-    return tokens.legible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return legible.legible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache

@@ -16,8 +16,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from actmax.numbers import number
 from actmax.report.figure import BLUE, GRID, INK, MUTED, ORANGE, axes, figure, svg
-from actmax.report.numbers import number
 
 HALF, WIDE = 501, 1042
 """Widths of figures in CSS pixels: two side by side, or one over the page."""

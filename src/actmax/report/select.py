@@ -11,11 +11,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from actmax.legible import legible
+from actmax.numbers import NONE, count, number, percent, seconds
 from actmax.report.heat import heat
-from actmax.report.numbers import NONE, count, number, percent, seconds
 from actmax.report.page import MOST_BYTES, Column, Stat, pairs, render
 from actmax.report.select_plots import context, corrected, correlates, profile, scatter
-from actmax.report.tokens import legible
 from actmax.results.plain import to_plain
 from actmax.results.select import SelectResult
 from actmax.results.select_parts import PassageRead, UnitSelectivity

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
 
+from actmax.numbers import count, number, percent
 from actmax.report.figure import (
     BLUE,
     GREEN,
@@ -22,7 +23,6 @@ from actmax.report.figure import (
     figure,
     svg,
 )
-from actmax.report.numbers import count, number, percent
 from actmax.report.page import Plot
 from actmax.report.plots import HALF, WIDE
 from actmax.results.select import SelectResult

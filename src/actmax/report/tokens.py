@@ -8,36 +8,19 @@ are shown as ``·``, newlines as ``⏎``, tabs as ``⇥``, and other control and
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from actmax.report.numbers import count, number
-
-LONGEST = 160
-"""Characters of a token that are shown; what a vocabulary holds is far shorter."""
-
-SPACE, NEWLINE, TAB = "·", "⏎", "⇥"
-_PICTURES = {" ": SPACE, "\n": NEWLINE, "\t": TAB}
-_INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"}
-
-
-def visible(text: str) -> str:
-    """``text`` as one line of characters that can be seen, for pages and terminals alike (not escaped)."""
-    return "".join(shown for shown, _ in _characters(text))
-
-
-def legible(text: str) -> str:
-    """``text`` for prose: as :func:`visible`, but plain spaces stay spaces."""
-    return " ".join(visible(word) for word in text.split(" "))
+from actmax.legible import LONGEST, characters
+from actmax.numbers import count, number
 
 
 def visible_html(text: str) -> Markup:
     """:func:`visible`, escaped, with stand-ins for what is invisible in ``<i>``; very long text is cut."""
     pieces = [
         Markup("<i>{}</i>").format(shown) if replaced else escape(shown)
-        for shown, replaced in _characters(text[:LONGEST])
+        for shown, replaced in characters(text[:LONGEST])
     ]
     more = len(text) - LONGEST
     pieces += [Markup("<i>… {} more</i>").format(count(more))] if more > 0 else []
@@ -76,19 +59,3 @@ def _coloured(text: str, value: float, full: float) -> Markup:
     return chip.format(
         "above" if value >= 0 else "below", f"{share:.2f}", number(value), visible_html(text) or "∅"
     )
-
-
-def _characters(text: str) -> list[tuple[str, bool]]:
-    """What to show for each character, and whether it stands for something else."""
-    shown: list[tuple[str, bool]] = []
-    for place, character in enumerate(text):
-        category = unicodedata.category(character)
-        if character in _PICTURES:
-            shown.append((_PICTURES[character], True))
-        elif category in _INVISIBLE:
-            shown.append((f"⟨U+{ord(character):04X}⟩", True))
-        elif category.startswith("M") and place == 0:
-            shown.append(("◌" + character, False))
-        else:
-            shown.append((character, False))
-    return shown

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from actmax.results.finding import Check
 from actmax.results.manifest import Manifest
 from actmax.results.saving import Saved
+from actmax.results.shown import Beside, Count
 
 SCHEMA = "actmax.check/1"
 
@@ -32,7 +33,7 @@ class CheckResult(Saved):
 
     unit: str
     site: str
-    index: int | None
+    index: Count | None
     model: str
     seed: int
     corpus: Read
@@ -44,7 +45,7 @@ class CheckResult(Saved):
     others: tuple[str, ...]
     """The random units of the site."""
     seconds: float
-    manifest: Manifest
+    manifest: Annotated[Manifest, Beside()]
     complete: bool = True
     """False where it was interrupted."""
 

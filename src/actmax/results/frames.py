@@ -1,55 +1,42 @@
-"""Restarts as columns, for pandas and polars alike."""
+"""Tables of results as columns, for pandas and polars alike."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import cache
 from importlib import import_module
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from actmax.errors import ActmaxError
-from actmax.results.run import Run
 
-_OF_A_RUN = (
-    "restart",
-    "activation_initial",
-    "activation_final",
-    "activation_of_ids",
-    "activation_of_text",
-    "retokenizes",
-    "cross_entropy",
-    "text",
-    "stopped",
-)
-_LISTS = ("ids", "tokens", "cosine")
-_OF_A_STEP = ("activation", "gradient_norm", "neighbor_activation")
+_CELLS = (str, int, float, bool, type(None))
 
 
-def columns(runs: Sequence[Run], what: str) -> dict[str, list[Any]]:
-    """Column name to values.
+def columns_of(rows: Sequence[Any], kind: type) -> dict[str, list[Any]]:
+    """Field name to values: one row for each instance of the dataclass ``kind``.
 
-    ``runs`` has one row per restart; ``trajectories`` one per restart and step (``restart``, ``step``,
-    ``activation``, ``gradient_norm``, ``neighbor_activation``; None where a method records none).
-
-    Raises:
-        ActmaxError: ``what`` is neither.
+    Fields are taken that hold a number, a word, a truth value, or a list of them.
     """
-    if what == "trajectories":
-        steps = [(run, i) for run in runs for i in range(len(run.trajectory.step))]
-        return {
-            "restart": [run.restart for run, _ in steps],
-            "step": [run.trajectory.step[i] for run, i in steps],
-            **{
-                name: [(getattr(run.trajectory, name) or {i: None})[i] for run, i in steps]
-                for name in _OF_A_STEP
-            },
-        }
-    if what != "runs":
-        raise ActmaxError(f"there is no table {what!r}; ask for 'runs' or 'trajectories'.")
-    return {
-        **{name: [getattr(run, name) for run in runs] for name in _OF_A_RUN},
-        **{name: [list(getattr(run, name)) for run in runs] for name in _LISTS},
-    }
+    names = _flat_fields(kind)
+    return {name: [_cell(getattr(row, name)) for row in rows] for name in names}
+
+
+def columns_of_steps(rows: Sequence[tuple[Any, Any]], kind: type) -> dict[str, list[Any]]:
+    """Field name to values: the lists of each row beside one another, one row for each of their entries.
+
+    Args:
+        rows: pairs of (the label of a row, an instance of ``kind``); a list that is empty is one of None.
+        kind: a dataclass of lists, the first of which is never empty by itself.
+    """
+    first, *_ = names = _flat_fields(kind)
+    steps = [(label, row, k) for label, row in rows for k in range(len(getattr(row, first)))]
+    made: dict[str, list[Any]] = {"restart": [label for label, _, _ in steps]}
+    for name in names:
+        made[name] = [getattr(row, name)[k] if getattr(row, name) else None for _, row, k in steps]
+    return made
 
 
 class Framed(ABC):
@@ -69,7 +56,7 @@ class Framed(ABC):
         Raises:
             ActmaxError: there is no such table, or pandas is not installed.
         """
-        return library("pandas").DataFrame(dict(self.columns(what)))
+        return frame_library("pandas").DataFrame(dict(self.columns(what)))
 
     def to_polars(self, what: str | None = None) -> Any:
         """A ``polars.DataFrame`` of :meth:`columns`.
@@ -77,10 +64,10 @@ class Framed(ABC):
         Raises:
             ActmaxError: there is no such table, or polars is not installed.
         """
-        return library("polars").DataFrame(dict(self.columns(what)))
+        return frame_library("polars").DataFrame(dict(self.columns(what)))
 
 
-def library(name: str) -> Any:
+def frame_library(name: str) -> Any:
     """A data-frame library, imported when it is asked for.
 
     Raises:
@@ -90,3 +77,27 @@ def library(name: str) -> Any:
         return import_module(name)
     except ModuleNotFoundError as error:
         raise ActmaxError(f"{name} is not installed; install it with: pip install {name}") from error
+
+
+def no_table(what: str | None, *known: str) -> ActmaxError:
+    """The error for a table that a result does not have."""
+    return ActmaxError(f"There is no table {what!r}; choose one of: {', '.join(known)}.")
+
+
+@cache
+def _flat_fields(kind: type) -> tuple[str, ...]:
+    hints = get_type_hints(kind)
+    return tuple(one.name for one in fields(kind) if _is_flat(hints[one.name]))
+
+
+def _is_flat(hint: Any) -> bool:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return all(_is_flat(option) for option in inner)
+    if origin is tuple:
+        return all(option in _CELLS for option in inner if option is not Ellipsis)
+    return hint in _CELLS
+
+
+def _cell(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from actmax.results.check import Read
 from actmax.results.finding import Check, Number, Passage, Picture
 from actmax.results.manifest import Manifest
 from actmax.results.reproduce import ReproduceResult
 from actmax.results.saving import Saved
+from actmax.results.shown import Beside, Count
 
 SCHEMA = "actmax.investigate/1"
 
@@ -68,7 +69,7 @@ class InvestigateResult(Saved):
 
     unit: str
     site: str
-    index: int | None
+    index: Count | None
     model: str
     seed: int
     conclusion: tuple[str, ...]
@@ -86,7 +87,7 @@ class InvestigateResult(Saved):
     others: tuple[str, ...]
     settings: Mapping[str, Any]
     seconds: float
-    manifest: Manifest
+    manifest: Annotated[Manifest, Beside()]
     complete: bool = True
     """False where it was interrupted."""
 
@@ -100,3 +101,10 @@ class InvestigateResult(Saved):
             if one.name == name:
                 return one
         raise KeyError(name)
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any], manifest: Manifest) -> InvestigateResult:
+        """The reproduction has the manifest of the whole."""
+        again = data.get("reproduced")
+        held = {**data, "reproduced": {**again, "manifest": manifest}} if isinstance(again, dict) else data
+        return super()._from_json(held, manifest)

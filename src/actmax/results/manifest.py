@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from actmax.results.plain import from_plain, to_plain
+from actmax.results.shown import Keywords
 from actmax.version import __version__
 
 LIBRARIES = ("torch", "transformers", "numpy")
@@ -20,9 +21,10 @@ LIBRARIES = ("torch", "transformers", "numpy")
 
 @dataclass(frozen=True)
 class Manifest:
-    """Where a result comes from. Paths and user names appear in the command line alone."""
+    """Where a result comes from. Paths and user names appear only in the command line."""
 
     schema: ClassVar[str] = "actmax.manifest/1"
+    __pydantic_config__: ClassVar[Any] = {"use_attribute_docstrings": True}
 
     model: str
     """Name as in the result."""
@@ -46,7 +48,9 @@ class Manifest:
     """How the vocabulary was restricted: rules and counts; None where it was not."""
     bos: str
     """The policy for the beginning-of-sequence token (``auto``, ``always``, ``never``) and what it meant."""
-    created: str = field(default_factory=lambda: utc_now())
+    created: Annotated[str, Keywords(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")] = field(
+        default_factory=lambda: utc_now()
+    )
     """UTC, ISO 8601."""
     stored: str | None = None
     """The types in which the files hold the weights, the most frequent first (``bfloat16``, ``Q4_1, F32``);
@@ -57,7 +61,7 @@ class Manifest:
     def to_json(self) -> dict[str, Any]:
         """What ``manifest.json`` holds."""
         plain: dict[str, Any] = to_plain(self)
-        return {"schema": self.schema, **plain}
+        return plain
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Manifest:

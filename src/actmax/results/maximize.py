@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from torch import Tensor
 
 from actmax.errors import ActmaxError
-from actmax.results.frames import Framed, columns
+from actmax.results.frames import Framed, columns_of, columns_of_steps, no_table
 from actmax.results.manifest import Manifest
-from actmax.results.run import Best, Candidate, CorpusMaximum, Cost, Isolation, RandomTokens, Run
+from actmax.results.run import (
+    Best,
+    Candidate,
+    CorpusMaximum,
+    Cost,
+    Isolation,
+    RandomTokens,
+    Run,
+    Trajectory,
+)
 from actmax.results.saving import RESULT, Saved
+from actmax.results.shown import Beside, Count, Keywords
 
 SCHEMA = "actmax.maximize/1"
 
@@ -36,12 +46,12 @@ class MaximizeResult(Saved, Framed):
 
     unit: str
     site: str
-    index: int | None
+    index: Count | None
     """None where the unit is a direction."""
     model: str
     method: str
     seed: int
-    positions: str
+    positions: Annotated[str, Keywords(pattern=r"^(mean|last|max|each|[0-9]+)$")]
     """How activations are reduced over positions: ``mean``, ``last``, ``max``, the number of one position
     (after the prefix), or ``each``: one search a position."""
     settings: Mapping[str, Any]
@@ -51,11 +61,11 @@ class MaximizeResult(Saved, Framed):
     runs: tuple[Run, ...]
     best: Best
     cost: Cost
-    manifest: Manifest
+    manifest: Annotated[Manifest, Beside()]
     complete: bool = True
     """False where the search was interrupted."""
     minimize: bool = False
-    neighbors: tuple[int, ...] = ()
+    neighbors: tuple[Count, ...] = ()
     """The indices whose mean is ``neighbor_activation``."""
     random_tokens: RandomTokens | None = None
     isolation: Isolation | None = None
@@ -64,7 +74,7 @@ class MaximizeResult(Saved, Framed):
     """No other candidate is both more active and more likely; empty for soft methods."""
     solutions: tuple[Candidate, ...] = ()
     """Where a method gives several distinct solutions, best first."""
-    tensors: Mapping[str, Tensor] = field(
+    tensors: Annotated[Mapping[str, Tensor], Beside()] = field(
         default_factory=lambda: MappingProxyType({}), compare=False, repr=False
     )
     """Name to tensor; the names are this module's constants."""
@@ -76,7 +86,7 @@ class MaximizeResult(Saved, Framed):
 
     @property
     def is_soft(self) -> bool:
-        """Whether vectors were optimised, whose nearest tokens are then another thing than the optimum."""
+        """Whether vectors were optimised, whose nearest tokens then differ from the optimum."""
         return any(run.cosine for run in self.runs)
 
     def columns(self, what: str | None = None) -> dict[str, list[Any]]:
@@ -85,10 +95,14 @@ class MaximizeResult(Saved, Framed):
         Raises:
             ActmaxError: there is no such table.
         """
-        return columns(self.runs, what or "runs")
+        if what in (None, "runs"):
+            return columns_of(self.runs, Run)
+        if what == "trajectories":
+            return columns_of_steps([(run.restart, run.trajectory) for run in self.runs], Trajectory)
+        raise no_table(what, "runs", "trajectories")
 
     @classmethod
-    def _from_json(cls, data: Mapping[str, Any], manifest: Mapping[str, Any]) -> MaximizeResult:
+    def _from_json(cls, data: Mapping[str, Any], manifest: Manifest) -> MaximizeResult:
         made = super()._from_json(data, manifest)
         if all(run.restart != made.best.restart for run in made.runs):
             raise ActmaxError(f"{RESULT} names a best restart that it does not hold; make it again.")

@@ -2,8 +2,9 @@
 
 JSON has no NaN and no infinity: a number that is not finite is written as ``null``. Read back, ``null`` is
 NaN in a field annotated ``float`` and None in one annotated ``float | None``. Finite floats come back bit for
-bit (Python writes the shortest digits that do so). Fields that a file has and the dataclass has not are
-skipped, so files with added fields can be read; a field without default that is missing is an error.
+bit (Python writes the shortest digits that do so). Fields that a file has and the dataclass lacks are
+skipped, so files with added fields can be read; a field without default that is missing is an error. pydantic
+reads, and is imported with the first file.
 """
 
 from __future__ import annotations
@@ -12,20 +13,44 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
-from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from actmax.errors import ActmaxError
+from actmax.results.shown import beside
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails, SchemaValidator
 
 T = TypeVar("T")
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+_SCALARS = ("bool", "float", "int", "str")
+_NESTED = (
+    *("definitions", "fields", "schema", "items_schema", "values_schema", "choices"),
+    *("steps", "prefix_schema", "keys_schema"),
+)
+"""Where a schema of pydantic's core holds other schemas."""
+_WRONG = {
+    "bool_type": "is not true or false",
+    "dataclass_type": "is not an object",
+    "dict_type": "is not an object",
+    "float_type": "is not a number",
+    "greater_than_equal": "is below {ge}",
+    "int_type": "is not a whole number",
+    "list_type": "is not a list",
+    "literal_error": "is not {expected}",
+    "string_pattern_mismatch": "is not of the form {pattern}",
+    "string_type": "is not text",
+    "tuple_type": "is not a list",
+}
 
 
 def to_plain(value: Any) -> Any:
-    """``value`` made of dict, list, str, int, float, bool and None alone; NaN and infinities become None.
+    """``value`` made only of dict, list, str, int, float, bool and None; NaN and infinities become None.
+
+    A dataclass with the class variable ``schema`` says so first, and fields marked ``Beside`` are left out.
 
     Raises:
         TypeError: something inside is none of these, nor a dataclass, mapping or sequence.
@@ -35,7 +60,10 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+        kind = type(value)
+        names = [field.name for field in fields(value) if field.name not in beside(kind)]
+        head = {"schema": kind.schema} if hasattr(kind, "schema") else {}
+        return head | {name: to_plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, bytes):
@@ -65,61 +93,74 @@ def _scalar(value: Any) -> str:
 
 
 def from_plain(kind: type[T], data: Any, where: str = "") -> T:
-    """An instance of the dataclass ``kind`` from parsed JSON.
+    """An instance of the dataclass ``kind`` from parsed JSON, checked by its annotations.
 
     Args:
-        kind: its fields may be str, int, float, bool, other dataclasses, ``X | None``, ``tuple[X, ...]``,
-            ``Mapping[str, X]`` and Any.
+        kind: a dataclass of plain data and other dataclasses.
         data: what :func:`json.loads` gave.
         where: the name of the place, for the error's sentence.
 
     Raises:
-        ActmaxError: a field is missing or holds something else than its annotation says.
+        ActmaxError: a field is missing or holds something other than its annotation says.
     """
-    made: T = _decode(kind, data, where)
+    from pydantic import ValidationError
+
+    try:
+        made: T = _reader(kind).validate_python(data)  # type: ignore[arg-type]  # a class is hashable
+    except ValidationError as error:
+        raise ActmaxError(_sentence(error.errors(include_url=False)[0], where)) from error
     return made
 
 
-def _decode(kind: Any, data: Any, where: str) -> Any:
-    if kind is Any:
-        return data
-    origin, inner = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):
-        others = [option for option in inner if option is not NoneType]
-        return None if data is None else _decode(others[0], data, where)
-    if origin is tuple:
-        _expect(isinstance(data, list), where, "a list")
-        return tuple(_decode(inner[0], item, f"{where}[{i}]") for i, item in enumerate(data))
-    if origin is not None:
-        _expect(isinstance(data, dict), where, "an object")
-        return {key: _decode(inner[1], item, f"{where}.{key}") for key, item in data.items()}
-    if is_dataclass(kind):
-        return _decode_fields(kind, data, where)
-    if kind is float:
-        _expect(
-            data is None or (isinstance(data, int | float) and not isinstance(data, bool)), where, "a number"
-        )
-        return math.nan if data is None else float(data)
-    _expect(isinstance(data, kind) and (kind is bool or not isinstance(data, bool)), where, _NAMES[kind])
-    return data
+@cache
+def _reader(kind: Any) -> SchemaValidator:
+    """pydantic's validator of a dataclass, made to read what :func:`to_plain` gave.
+
+    Nothing is converted (``"1"`` is not a number), but a list becomes a tuple, and null becomes NaN in a
+    ``float``.
+    pydantic has a strict mode for JSON text too, but its parser refuses half of a surrogate pair, which the
+    command line and the names of files can hold.
+    """
+    from pydantic import TypeAdapter
+    from pydantic_core import SchemaValidator
+
+    return SchemaValidator(_exact(TypeAdapter(kind).core_schema))
 
 
-def _decode_fields(kind: Any, data: Any, where: str) -> Any:
-    _expect(isinstance(data, dict), where, "an object")
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for field in fields(kind):
-        place = f"{where}.{field.name}".lstrip(".")
-        if field.name in data:
-            values[field.name] = _decode(hints[field.name], data[field.name], place)
-        elif field.default is MISSING and field.default_factory is MISSING:
-            raise ActmaxError(f"{place} is missing; the file is not whole, so make it again.")
-    try:
-        return kind(**values)
-    except ValueError as error:
-        raise ActmaxError(f"{where or 'the file'} does not fit together: {error}.") from error
+def _exact(schema: Any, *, nullable: bool = False) -> Any:
+    """A schema of pydantic's core in which scalars are strict, and null is NaN unless None is allowed."""
+    if isinstance(schema, list):
+        return [_exact(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kind = schema.get("type")
+    if kind in _SCALARS:
+        strict = {**schema, "strict": True}
+        return strict if nullable or kind != "float" else _null_is_nan(strict)
+    inner = {
+        key: _exact(value, nullable=kind == "nullable") for key, value in schema.items() if key in _NESTED
+    }
+    return {**schema, **inner}
 
 
-def _expect(right: bool, where: str, wanted: str) -> None:
-    if not right:
-        raise ActmaxError(f"{where or 'the file'} is not {wanted}; it was changed, so make it again.")
+def _null_is_nan(schema: Any) -> Any:
+    from pydantic_core import core_schema
+
+    return core_schema.no_info_before_validator_function(
+        lambda value: math.nan if value is None else value, schema
+    )
+
+
+def _sentence(error: ErrorDetails, where: str) -> str:
+    """One sentence for the first thing that is wrong."""
+    place = where
+    for step in error["loc"]:
+        place += f"[{step}]" if isinstance(step, int) else f".{step}"
+    place = place.lstrip(".") or "the file"
+    kind, limits = error["type"], error.get("ctx", {})
+    if kind == "missing":
+        return f"{place} is missing; the file is not complete, so make it again."
+    if kind == "value_error":
+        return f"{place} does not fit together: {limits['error']}."
+    wrong = _WRONG.get(kind, "is not what belongs there").format(**limits)
+    return f"{place} {wrong}; it was changed, so make it again."

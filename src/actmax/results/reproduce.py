@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from actmax.results.finding import Number, Picture
 from actmax.results.manifest import Manifest
 from actmax.results.saving import Saved
+from actmax.results.shown import Beside, Count
 
 SCHEMA = "actmax.reproduce/1"
 
@@ -37,7 +38,7 @@ class ReproduceResult(Saved):
 
     unit: str
     site: str
-    index: int | None
+    index: Count | None
     model: str
     method: str
     seed: int
@@ -52,7 +53,7 @@ class ReproduceResult(Saved):
     unrelated: tuple[str, ...]
     """The units of the same site that were optimised too."""
     seconds: float
-    manifest: Manifest
+    manifest: Annotated[Manifest, Beside()]
     complete: bool = True
     """False where it was interrupted."""
 

@@ -1,19 +1,22 @@
 """The parts of a search's result: restarts, what they are compared with, and what they cost.
 
 Field names are those of ``result.json``. Activations are in the units of the site. A number that could not be
-had (a model that gave NaN, a text of no tokens) is NaN here and null in the file.
+computed (a model that gave NaN, a text of no tokens) is NaN here and null in the file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from actmax.results.shown import Count, Shown
 
 
 @dataclass(frozen=True)
 class Trajectory:
     """How one restart went, one entry per recorded step (or per step of the budget)."""
 
-    step: tuple[int, ...] = ()
+    step: tuple[Count, ...] = ()
     activation: tuple[float, ...] = ()
     gradient_norm: tuple[float, ...] = ()
     """L2 norm of the gradient of the loss by the input; empty for methods without gradient."""
@@ -32,7 +35,7 @@ class NearToken:
     """A token near an optimised vector."""
 
     token: str
-    id: int
+    id: Count
     cosine: float
 
 
@@ -44,7 +47,7 @@ class Along:
     """The searched tokens, then those of the suffix."""
     activations: tuple[float, ...]
     """At each token; NaN where it is not read (a sink, position 0 of the whole sequence)."""
-    read: int | None = None
+    read: Count | None = None
     """Which token is the sequence's activation; None where that is the mean of all."""
 
     def __post_init__(self) -> None:
@@ -58,30 +61,71 @@ class Along:
 class Run:
     """One restart. For soft methods ``ids``, ``tokens`` and ``cosine`` are the decoded nearest tokens."""
 
-    restart: int
-    activation_initial: float
-    activation_final: float
-    """Of the optimised input; for token methods re-scored alone in float32 on the ids."""
+    restart: Annotated[Count, Shown("restart", "number of the restart", "count", ("terminal", "page"))]
+    position: Annotated[
+        Count | None,
+        Shown(
+            "position",
+            "that was read where each is, counted from 0 after the prefix",
+            "count",
+            ("terminal", "page"),
+        ),
+    ] = field(default=None, kw_only=True)
+    activation_initial: Annotated[
+        float, Shown("start", "activation before the search", views=("terminal", "page"))
+    ]
+    activation_final: Annotated[
+        float,
+        Shown(
+            "optimum",
+            "activation of the optimised input; of tokens run again alone, in float32",
+            views=("terminal", "page", "head", "comparison"),
+        ),
+    ]
     trajectory: Trajectory
-    ids: tuple[int, ...]
-    tokens: tuple[str, ...]
+    ids: tuple[Count, ...]
+    tokens: Annotated[
+        tuple[str, ...],
+        Shown("tokens", "the tokens found, or those nearest to the vectors", views=("terminal", "page")),
+    ]
     text: str
-    cosine: tuple[float, ...]
-    """Of each vector to its token; empty for token methods."""
-    activation_of_ids: float
-    """What the model gives on ``ids``."""
-    activation_of_text: float
-    """What the model gives on ``text``, tokenised anew."""
-    retokenizes: bool
-    """Whether ``text`` is tokenised into ``ids`` again."""
-    cross_entropy: float
-    """Nats per token of the text under the same model."""
+    """The tokens written out."""
+    cosine: Annotated[
+        tuple[float, ...],
+        Shown("cosine", "of each vector to its token; empty for token methods", "cosine", ("terminal",)),
+    ]
+    activation_of_ids: Annotated[
+        float,
+        Shown(
+            "on its tokens",
+            "activation that the model gives on the tokens, run again alone",
+            views=("terminal", "page", "head", "comparison"),
+        ),
+    ]
+    activation_of_text: Annotated[
+        float,
+        Shown(
+            "on its text",
+            "activation on the text of the tokens, tokenised anew",
+            views=("page", "head", "comparison"),
+        ),
+    ]
+    retokenizes: Annotated[
+        bool,
+        Shown("same ids", "whether the text is tokenised into the same ids", views=("page", "comparison")),
+    ]
+    cross_entropy: Annotated[
+        float,
+        Shown(
+            "cross-entropy",
+            "nats per token of the text under the same model",
+            views=("terminal", "page", "head", "comparison"),
+        ),
+    ]
     top_tokens: tuple[tuple[NearToken, ...], ...] = ()
     """Per position the nearest tokens, nearest first."""
     stopped: str | None = None
     """Why this restart ended early, as a sentence."""
-    position: int | None = None
-    """Where ``positions`` is ``each``: the position, counted after the prefix, that this run read."""
     along: Along | None = None
     """The unit at every token; None for soft methods, and where there were too many runs to look at."""
 
@@ -90,7 +134,7 @@ class Run:
 class Best:
     """The restart with the best activation."""
 
-    restart: int
+    restart: Count
     activation: float
     text: str
 
@@ -99,17 +143,33 @@ class Best:
 class Cost:
     """What the search took."""
 
-    forward_tokens: int
-    backward_tokens: int
-    sequences_scored: int
-    seconds: float
+    forward_tokens: Annotated[
+        Count,
+        Shown(
+            "forward",
+            "tokens run forward; what rows share is run once and counts once",
+            "count",
+            ("comparison",),
+        ),
+    ]
+    backward_tokens: Annotated[
+        Count, Shown("backward", "tokens that a gradient was taken of", "count", ("comparison",))
+    ]
+    sequences_scored: Annotated[
+        Count,
+        Shown("sequences", "scored, also those that a gradient was taken of", "count", ("comparison",)),
+    ]
+    seconds: Annotated[
+        float,
+        Shown("time", "wall clock of the search, without reading the corpus", "seconds", ("comparison",)),
+    ]
 
 
 @dataclass(frozen=True)
 class RandomTokens:
     """The unit on random token sequences of the same length: what chance gives."""
 
-    n: int
+    n: Count
     mean: float
     std: float
     max: float
@@ -125,11 +185,11 @@ class Isolation:
     over the indices.
     """
 
-    rank_before: int
-    rank_after: int
+    rank_before: Count
+    rank_after: Count
     z_before: float
     z_after: float
-    width: int
+    width: Count
 
 
 @dataclass(frozen=True)
@@ -137,7 +197,7 @@ class CorpusMaximum:
     """The best activation in text that people wrote (the smallest where the search minimises)."""
 
     value: float
-    n_tokens: int
+    n_tokens: Count
     """Positions that were looked at."""
     corpus: str
     sha256: str
@@ -150,7 +210,8 @@ class Candidate:
 
     activation: float
     cross_entropy: float
+    """Nats per token of the text under the same model."""
     text: str
-    ids: tuple[int, ...]
+    ids: tuple[Count, ...]
     along: Along | None = None
     """The unit at every token."""

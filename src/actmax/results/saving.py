@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from actmax.results.manifest import Manifest
 from actmax.results.plain import from_plain, json_text, to_plain
 from actmax.results.rendering import renderer_of
+from actmax.results.shown import beside
 from actmax.results.store import read_json, read_tensors, tensor_bytes, write_files
 
 RESULT, MANIFEST, REPORT = "result.json", "manifest.json", "report.html"
@@ -23,7 +24,12 @@ R = TypeVar("R", bound="Saved")
 
 
 class Saved:
-    """A result: a frozen dataclass with the field ``manifest``, and ``tensors`` where it names their file."""
+    """A result: a frozen dataclass with the field ``manifest``, and ``tensors`` where it names their file.
+
+    Both are marked :class:`~actmax.results.shown.Beside`, as they lie in files of their own.
+    """
+
+    __pydantic_config__: ClassVar[Any] = {"use_attribute_docstrings": True}
 
     schema: ClassVar[str]
     """Kind and version, such as ``actmax.check/1``."""
@@ -32,9 +38,8 @@ class Saved:
 
     def to_json(self) -> dict[str, Any]:
         """What ``result.json`` holds."""
-        beside = {"manifest", "tensors"}
-        told = {name: to_plain(getattr(self, name)) for name in _names(type(self)) if name not in beside}
-        return {"schema": self.schema, **told}
+        plain: dict[str, Any] = to_plain(self)
+        return plain
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write ``result.json``, ``manifest.json``, ``report.html`` and the tensors, if any: all, or none.
@@ -61,22 +66,19 @@ class Saved:
         """
         place = Path(folder)
         data = read_json(place / RESULT, cls.schema)
-        made = cls._from_json(data, read_json(place / MANIFEST, Manifest.schema))
+        made = cls._from_json(data, Manifest.from_json(read_json(place / MANIFEST, Manifest.schema)))
         if cls.tensor_file is None:
             return made
         tensors: Any = {"tensors": read_tensors(place / cls.tensor_file)}
         return replace(made, **tensors)  # type: ignore[type-var]  # a dataclass, as the class says
 
     @classmethod
-    def _from_json(cls: type[R], data: Mapping[str, Any], manifest: Mapping[str, Any]) -> R:
+    def _from_json(cls: type[R], data: Mapping[str, Any], manifest: Manifest) -> R:
         """The result without its tensors."""
-        known = {name: data[name] for name in _names(cls) if name in data and name != "tensors"}
-        return from_plain(cls, {**known, "manifest": dict(manifest)}, RESULT)
+        left_out = beside(cls)  # type: ignore[arg-type]  # a class is hashable
+        held = {name: value for name, value in data.items() if name not in left_out}
+        return from_plain(cls, {**held, "manifest": manifest}, RESULT)
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         return renderer_of(self.schema).summary(self)
-
-
-def _names(kind: type) -> list[str]:
-    return [field.name for field in fields(kind)]

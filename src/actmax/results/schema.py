@@ -1,24 +1,59 @@
-"""JSON Schemas of the files that actmax writes, for whoever reads them with another tool."""
+"""JSON Schemas of the files that actmax writes, made from the dataclasses of its results."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 from actmax.errors import ActmaxError
 
-_FOLDER = Path(__file__).parent / "schemas"
+KINDS = {
+    "check": "actmax.results.check:CheckResult",
+    "compare": "actmax.results.compare:CompareResult",
+    "investigate": "actmax.results.investigate:InvestigateResult",
+    "manifest": "actmax.results.manifest:Manifest",
+    "maximize": "actmax.results.maximize:MaximizeResult",
+    "observe": "actmax.observation.result:ObserveResult",
+    "reproduce": "actmax.results.reproduce:ReproduceResult",
+    "select": "actmax.results.select:SelectResult",
+}
+"""Kinds of files, each with its module and dataclass."""
+
+
+def kind_of(name: str) -> Any:
+    """The dataclass of a kind of file, for example of ``maximize`` or ``manifest``.
+
+    Raises:
+        ActmaxError: there is no such kind.
+    """
+    if name not in KINDS:
+        raise ActmaxError(f"Unknown kind of result {name!r}; choose one of: {', '.join(sorted(KINDS))}.")
+    module, _, dataclass = KINDS[name].partition(":")
+    return getattr(import_module(module), dataclass)
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a kind of file, for example ``maximize`` or ``manifest``.
+    """The JSON Schema (draft 2020-12) of a kind of file, for example of ``maximize`` or ``manifest``.
 
     Raises:
-        ActmaxError: there is none of that name.
+        ActmaxError: there is no such kind.
     """
-    known = sorted(path.stem for path in _FOLDER.glob("*.json"))
-    if name not in known:
-        raise ActmaxError(f"there is no schema {name!r}; there are: {', '.join(known)}.")
-    schema: dict[str, Any] = json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    return schema
+    from pydantic import TypeAdapter
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class AsWritten(GenerateJsonSchema):
+        """A number that is not finite is null, and a file's dataclass says its kind and version."""
+
+        def float_schema(self, schema: Any) -> dict[str, Any]:
+            return {"type": ["number", "null"]}
+
+        def dataclass_schema(self, schema: Any) -> dict[str, Any]:
+            made = super().dataclass_schema(schema)
+            kind = schema["cls"]
+            if hasattr(kind, "schema"):
+                made["properties"] = {"schema": {"const": kind.schema}, **made["properties"]}
+                made["required"] = ["schema", *made.get("required", [])]
+            return made
+
+    made = TypeAdapter(kind_of(name)).json_schema(schema_generator=AsWritten)
+    return {"$schema": AsWritten.schema_dialect, **made}

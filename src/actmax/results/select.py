@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from torch import Tensor
 
@@ -26,6 +26,7 @@ from actmax.results.select_parts import (
     SelectCost,
     UnitSelectivity,
 )
+from actmax.results.shown import Beside
 
 SCHEMA = "actmax.select/1"
 
@@ -61,12 +62,12 @@ class SelectResult(Saved, Framed):
     settings: Mapping[str, Any]
     corpus: SelectCorpus | None
     cost: SelectCost
-    manifest: Manifest
+    manifest: Annotated[Manifest, Beside()]
     notes: tuple[str, ...] = ()
     """What a reader has to know: words that never occur, halves that share a document."""
     complete: bool = True
     """False where the user stopped before everything was done."""
-    tensors: Mapping[str, Tensor] = field(
+    tensors: Annotated[Mapping[str, Tensor], Beside()] = field(
         default_factory=lambda: MappingProxyType({}), compare=False, repr=False
     )
     """Statistics of all units, ``[n_units]`` each, in the order of ``sites`` and index."""

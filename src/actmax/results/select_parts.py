@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
+
+from actmax.results.shown import Keywords
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class UnitSelectivity:
     """Wald's test of the slope; None in JSON where there is no fit (see ``fit``)."""
     p_logistic: float
     """The likelihood-ratio test, which a separable unit has too."""
-    fit: str
+    fit: Annotated[str, Keywords(enum=["ok", "separable", "quasi-separable", "constant", "unconverged"])]
     """``ok``; ``separable`` or ``quasi-separable`` (up to ties): the slope is infinite; ``constant``: nothing
     can be fitted; ``unconverged``: the numbers are approximate."""
     accuracy: float
@@ -139,7 +142,7 @@ class Point:
 class HeldOut:
     """Units found on one set and tested on another."""
 
-    kind: str
+    kind: Annotated[str, Keywords(enum=["documents", "words", "samples", "second set"])]
     """``documents``: halves of the same text without a document in common; ``words``: without a word in
     common; ``samples``: halves that may share both; ``second set``: texts of their own."""
     samples_found: int

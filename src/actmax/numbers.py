@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 NONE = "–"
 
@@ -63,3 +64,29 @@ def seconds(value: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def times(value: float) -> str:
+    """A multiple: ``0.66 ×``."""
+    return f"{value:.2f} ×".replace("-", "−") if math.isfinite(value) else NONE
+
+
+def formatted(value: float, style: str) -> str:
+    """``value`` as the function of this module named ``style`` writes it, or by a specification as ``.2f``.
+
+    A number that is not finite is a dash.
+    """
+    if not math.isfinite(value):
+        return NONE
+    if style == "count":
+        return count(round(value)) if value == round(value) else number(value)
+    return _STYLES[style](value) if style in _STYLES else format(value, style).replace("-", "−")
+
+
+_STYLES: Mapping[str, Callable[[float], str]] = {
+    "number": number,
+    "percent": percent,
+    "cosine": cosine,
+    "seconds": seconds,
+    "times": times,
+}
