@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from actmax.dictionaries.dictionary import Dictionary
 from actmax.models.families import Family
 
 
@@ -44,6 +45,8 @@ class Model:
     tokenizer: PreTrainedTokenizerBase
     family: Family
     source: Source
+    dictionaries: tuple[tuple[str, Dictionary], ...] = ()
+    """Name and dictionary; the latents of each are units of the model."""
 
     @property
     def device(self) -> torch.device:

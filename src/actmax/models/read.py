@@ -22,6 +22,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from actmax.errors import ActmaxError
+from actmax.models.derived import base_of, derive, expand
 from actmax.models.model import Model
 from actmax.models.sites import EMBED, LOGITS, Site, tap
 from actmax.models.taps import Edit, attach, carry_on
@@ -120,6 +121,20 @@ def _check_length(model: Model, length: int, past: int) -> None:
 
 
 def _run(
+    model: Model,
+    sites: frozenset[Site],
+    ids: Ids | None,
+    embeds: Embeds | None,
+    cache: DynamicCache | None,
+    edits: Mapping[Site, Edit],
+) -> dict[Site, Acts]:
+    """Every wanted site, computed from the model's own where it is derived."""
+    plan = expand(model, sites, edits)
+    found = _forward(model, plan.sites, ids, embeds, cache, plan.edits)
+    return {site: derive(model, site, found[base_of(model, site)]) for site in sites}
+
+
+def _forward(
     model: Model,
     sites: frozenset[Site],
     ids: Ids | None,

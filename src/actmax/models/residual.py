@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actmax.models.derived import base_of
 from actmax.models.model import Model
 from actmax.models.sites import EMBED, Site
 
@@ -12,6 +13,7 @@ def residual_at(model: Model, site: Site) -> Site | None:
     After the unit's block; before it for ``hook_resid_pre``; at the last block for the final norm and the
     logits.
     """
+    site = base_of(model, site)
     if site.name == EMBED:
         return None
     if site.kind == "hook_resid_pre":

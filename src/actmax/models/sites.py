@@ -3,7 +3,8 @@
 Canonical names are TransformerLens hook names; ``hidden_states.{i}`` is an alias for what
 ``output.hidden_states[i]`` holds in transformers (the last one is after the final norm).
 A unit is written ``SITE:INDEX``; for heads ``blocks.3.attn.hook_q.2:7`` (head 2, dimension 7); for logits
-also ``unembed.hook_logits:" Paris"``; for a direction ``SITE:@FILE.safetensors`` or ``SITE:@FILE#TENSOR``.
+also ``unembed.hook_logits:" Paris"``; for a direction ``SITE:@FILE.safetensors`` or ``SITE:@FILE#TENSOR``;
+for a latent of the dictionary ``sae`` also ``sae:5``, before its gate ``sae.pre:5``.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from transformers.pytorch_utils import Conv1D
 
 from actmax.errors import ActmaxError, nearest
 from actmax.models.families import Tap
+from actmax.models.latents import latents_by_site, latents_by_unit
 from actmax.models.model import Model
 
 EMBED, FINAL, LOGITS = "hook_embed", "ln_final.hook_normalized", "unembed.hook_logits"
+NORMALIZED = ("ln1.hook_normalized", "ln2.hook_normalized")
+"""Derived: the residual stream before attention and before the MLP, normalised without the norm's gain."""
 HEADED = ("attn.hook_q", "attn.hook_k", "attn.hook_v", "attn.hook_z")
 _BLOCK = re.compile(r"blocks\.(-?\d+)\.(.+)")
 _ALIAS = re.compile(r"hidden_states\.(-?\d+)")
@@ -71,6 +75,7 @@ def _block_taps(model: Model) -> Mapping[str, Tap | None]:
         "hook_resid_mid": family.resid_mid if family.sequential(config) else None,
         "hook_attn_out": family.attn_out,
         "hook_mlp_out": family.mlp_out,
+        "mlp.hook_in": Tap(family.mlp_pre.module, "in"),
         "mlp.hook_pre": family.mlp_pre,
         "mlp.hook_pre_linear": family.mlp_pre_linear,
         "mlp.hook_post": family.mlp_post,
@@ -118,11 +123,13 @@ def width(model: Model, site: Site) -> int:
     """The number of indices of a site."""
     if site.name == EMBED:
         return model.d_model
+    if latents := latents_by_site(model).get(site.name):
+        return latents.dictionary.n
     if site.name == LOGITS:
         return int(model.net.config.get_text_config().vocab_size)
     if site.kind in HEADED:
         return heads(model, site.kind) * d_head(model)
-    if site.kind.startswith("mlp."):
+    if site.kind.startswith("mlp.") and site.kind != "mlp.hook_in":
         post = tap(model, Site(f"blocks.{site.layer}.mlp.hook_post", site.layer))
         down = model.net.get_submodule(post.module)
         if isinstance(down, Conv1D):
@@ -143,7 +150,14 @@ def list_sites(model: Model) -> Mapping[str, int]:
     if has_final_norm(model):
         sites.append(Site(FINAL))
     sites.append(Site(LOGITS))
+    sites += [site_named(name) for name in latents_by_site(model)]
     return {site.name: width(model, site) for site in sites}
+
+
+def site_named(name: str) -> Site:
+    """The site of a canonical name, which is not checked."""
+    block = _BLOCK.fullmatch(name)
+    return Site(name) if block is None else Site(name, int(block[1]))
 
 
 def has_final_norm(model: Model) -> bool:
@@ -160,11 +174,15 @@ def resolve_site(model: Model, name: str) -> Site:
     """
     if alias := _ALIAS.fullmatch(name):
         return _hidden_state(model, _whole(alias[1]), name)
+    if name in latents_by_site(model):
+        return site_named(name)
     if block := _BLOCK.fullmatch(name):
         layer, kind = _whole(block[1]), block[2]
         _in_range(layer, model.n_blocks, f"block of {_short(name)}", model)
         kinds = [kind for kind, place in _block_taps(model).items() if place is not None]
-        if kind in kinds:
+        if kind == "hook_mlp_in" and "hook_resid_mid" in kinds:
+            kind = "hook_resid_mid"
+        if kind in kinds or kind == NORMALIZED[0] or (kind == NORMALIZED[1] and "hook_resid_mid" in kinds):
             return Site(f"blocks.{layer}.{kind}", layer)
         known = [f"blocks.{layer}.{k}" for k in kinds]
     else:
@@ -187,6 +205,8 @@ def resolve(model: Model, unit: str) -> Unit:
     name, colon, index = unit.partition(":")
     if not colon or not index:
         raise ActmaxError(f"{unit!r} is not a unit; write SITE:INDEX, for example hidden_states.4:90.")
+    if latents := latents_by_unit(model).get(name):
+        name = latents.site
     head: str | None = None
     stem, _, last = name.rpartition(".")
     if stem.endswith(HEADED) and re.fullmatch(r"-?\d+", last):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
+from actmax.models.derived import base_of, shown
 from actmax.models.model import Model
 from actmax.models.sites import LOGITS, Site, tap
 from actmax.models.taps import attach
@@ -30,7 +31,9 @@ def stream(model: Model, sites: Iterable[Site], see: Callable[[Site, Acts], None
             on for a while.
         ids: ``[batch, pos]``, not longer than the model's context.
     """
-    wanted = list(dict.fromkeys(sites))
+    asked = list(dict.fromkeys(sites))
+    see = shown(model, asked, see)
+    wanted = list(dict.fromkeys(base_of(model, site) for site in asked))
     logits = Site(LOGITS)
     hooked = [site for site in wanted if site != logits]
     left = len(hooked)

@@ -1,0 +1,1 @@
+"""Dictionaries (sparse autoencoders and transcoders): files in many formats, and one set of formulas."""
