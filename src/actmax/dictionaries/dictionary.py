@@ -90,7 +90,11 @@ class Scaling:
 
 @dataclass(frozen=True, eq=False)
 class Dictionary:
-    """The weights of one autoencoder or transcoder and the facts of its file."""
+    """The weights of one autoencoder or transcoder and the facts of its file.
+
+    Raises:
+        ActmaxError: tensors that do not fit one another or are not finite; the sentence names one.
+    """
 
     format: str
     """Of the file, for example ``sae_lens``."""
@@ -98,15 +102,20 @@ class Dictionary:
     """The canonical site whose value is encoded."""
     writes: str
     """The canonical site that the decoder reconstructs; the same as ``reads`` in an autoencoder."""
-    W_enc: Float[Tensor, "d n"]
-    b_enc: Float[Tensor, " n"]
-    W_dec: Float[Tensor, "n d_out"]
-    b_dec: Float[Tensor, " d_out"]
+    W_enc: Float[Tensor, "_ _"]
+    """``[d, n]``"""
+    b_enc: Float[Tensor, " _"]
+    """``[n]``"""
+    W_dec: Float[Tensor, "_ _"]
+    """``[n, d_out]``"""
+    b_dec: Float[Tensor, " _"]
+    """``[d_out]``"""
     gate: Gate = field(default_factory=Relu)
     scaling: Scaling = field(default_factory=Scaling)
     subtract_b_dec: bool = False
     """Whether the encoder sees ``x - b_dec``; never in a transcoder."""
-    W_skip: Float[Tensor, "d d_out"] | None = None
+    W_skip: Float[Tensor, "_ _"] | None = None
+    """``[d, d_out]``"""
     expected_l0: float | None = None
     """How many latents are on at a position, as the file says."""
     prepend_bos: bool | None = None
@@ -119,6 +128,9 @@ class Dictionary:
     """As the user gave it."""
     folded: bool = False
     """Whether the decoder's norms are folded into the encoder (:func:`fold_decoder_norms`)."""
+
+    def __post_init__(self) -> None:
+        _check_tensors(self)
 
     @property
     def n(self) -> int:
@@ -242,12 +254,10 @@ def scaled_by_decoder_norms(dictionary: Dictionary) -> Dictionary:
     )
 
 
-def check_shapes(dictionary: Dictionary) -> Dictionary:
-    """The dictionary, if its tensors fit one another and are finite.
-
-    Raises:
-        ActmaxError: naming the tensor that does not.
-    """
+def _check_tensors(dictionary: Dictionary) -> None:
+    """Raise an ActmaxError that names the first tensor that does not fit the others, or is not finite."""
+    if dictionary.W_enc.ndim != 2 or dictionary.W_dec.ndim != 2:
+        raise ActmaxError("Encoder and decoder of a dictionary are matrices; this file holds something else.")
     d, n = dictionary.W_enc.shape
     d_out = dictionary.W_dec.shape[1]
     wanted: Mapping[str, tuple[int, ...]] = {
@@ -267,17 +277,15 @@ def check_shapes(dictionary: Dictionary) -> Dictionary:
     for name, value in tensors.items():
         if name in wanted and tuple(value.shape) != wanted[name]:
             raise ActmaxError(
-                f"The tensor {name} of the dictionary {dictionary.location!r} has the shape "
-                f"{tuple(value.shape)} instead of {wanted[name]}; the file is damaged or of another format."
+                f"The dictionary's tensor {name} has the shape {tuple(value.shape)} instead of "
+                f"{wanted[name]}; the file is damaged or of another format."
             )
         if not bool(torch.isfinite(value).all()):
             raise ActmaxError(
-                f"The dictionary {dictionary.location!r} holds values that are not finite in {name}; "
-                "fetch or train it again."
+                f"The dictionary holds values that are not finite in {name}; fetch or train it again."
             )
     if dictionary.subtract_b_dec and d != d_out:
         raise ActmaxError(
-            f"The dictionary {dictionary.location!r} subtracts a decoder bias of {d_out} numbers from an "
-            f"input that is {d} wide; its file should not set apply_b_dec_to_input."
+            f"The dictionary subtracts a decoder bias of {d_out} numbers from an input that is {d} wide; its "
+            "file should not set apply_b_dec_to_input."
         )
-    return dictionary

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, cast, runtime_checkable
 
 from actmax.dictionaries import formats as room
-from actmax.dictionaries.dictionary import Dictionary, check_shapes, fold_decoder_norms
+from actmax.dictionaries.dictionary import Dictionary, fold_decoder_norms
 from actmax.dictionaries.files import PICKLES, Folder
 from actmax.errors import ActmaxError
 
@@ -54,8 +54,7 @@ def load_dictionary(path: str | os.PathLike[str], *, fold: bool = True) -> Dicti
     """
     given = os.fspath(path)
     folder = _folder(given)
-    made = _read(folder)
-    made = check_shapes(replace(made, location=given, sha256=folder.sha256()))
+    made = replace(_read(folder), location=given, sha256=folder.sha256())
     return fold_decoder_norms(made) if fold else made
 
 
