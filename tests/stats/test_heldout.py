@@ -7,7 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actmax.errors import ActmaxError
-from actmax.stats.heldout import Test, concordance, held_out, split_by_document
+from actmax.selectivity.compare import Labelled, Test, validate
+from actmax.stats.heldout import Concordance, Correction, concordance, split_by_document
+
+
+def held_out(
+    values: np.ndarray,
+    labels: np.ndarray,
+    half: np.ndarray,
+    test: Test = "welch",
+    correction: Correction = "bh",
+) -> Concordance:
+    find, hold = (Labelled(values[side], labels[side]) for side in (half, ~half))
+    return validate(find, hold, test=test, correction=correction).concordance
 
 
 def corpus(rng: np.random.Generator, documents: int, each: int) -> tuple[np.ndarray, np.ndarray]:
@@ -103,5 +115,5 @@ def test_the_halves_are_balanced() -> None:
 def test_a_half_without_a_group_is_refused() -> None:
     labels = np.array([True, True, False, False, False, False])
     half = np.array([True, True, True, True, False, False])
-    with pytest.raises(ActmaxError, match="the held-out half has 0 of the samples labelled True"):
+    with pytest.raises(ActmaxError, match="all 2 labels are False; give samples of both groups"):
         held_out(np.zeros((6, 1)), labels, half)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from actmax.errors import ActmaxError
 from actmax.stats import permutation
 from actmax.stats.multiple import bonferroni
-from actmax.stats.permutation import max_statistic, max_statistic_paired, shuffled
+from actmax.stats.permutation import max_statistic, max_statistic_paired, paired_p, shuffled, welch_p
 from actmax.stats.ttest import paired, welch
 from tests.stats.data import activations, groups
 
@@ -92,38 +92,39 @@ def test_correlated_planted_units_are_found_where_bonferroni_is_stricter() -> No
     assert ours.threshold(0.0001) == np.inf
 
 
-@given(seed=st.integers(0, 2**32 - 1), samples=st.integers(2, 30), blocks=st.integers(1, 5))
-def test_shuffles_keep_the_labels_of_every_block(seed: int, samples: int, blocks: int) -> None:
+@given(seed=st.integers(0, 2**32 - 1), samples=st.integers(2, 30))
+def test_shuffles_keep_the_number_of_labels(seed: int, samples: int) -> None:
     rng = np.random.default_rng(seed)
-    labels, within = rng.random(samples) < 0.5, rng.integers(0, blocks, samples)
-    rows = shuffled(labels, rng, 10, within)
-    for block in range(blocks):
-        assert (rows[:, within == block].sum(axis=1) == labels[within == block].sum()).all()
+    labels = rng.random(samples) < 0.5
     assert (shuffled(labels, rng, 10).sum(axis=1) == labels.sum()).all()
 
 
-def test_shuffles_within_blocks_are_uniform() -> None:
-    labels, within = np.array([True, False, False, True, False]), np.array([3, 1, 3, 1, 3])
-    rows = shuffled(labels, np.random.default_rng(8), 6000, within)
-    seen = np.unique(rows, axis=0, return_counts=True)[1]
+def test_shuffles_are_uniform() -> None:
+    labels = np.array([True, False, False, True])
+    seen = np.unique(shuffled(labels, np.random.default_rng(8), 6000), axis=0, return_counts=True)[1]
     assert len(seen) == 6
     assert np.abs(seen - 1000).max() < 150
 
 
-def test_blocks_take_a_documents_level_out() -> None:
-    # The unit follows the document, and the documents differ in their share of True: no effect within any.
-    rng = np.random.default_rng(9)
-    document = np.repeat(np.arange(10), 20)
-    labels = rng.random(200) < np.linspace(0.1, 0.9, 10)[document]
-    values = (document[:, None] + rng.standard_normal((200, 5))).astype(np.float32)
-    assert (max_statistic(values, labels, rng, 199).p_family <= 0.05).all()
-    assert (max_statistic(values, labels, rng, 199, within=document).p_family > 0.05).all()
-
-
-def test_blocks_that_never_mix_are_refused() -> None:
-    labels = np.array([True, True, False, False])
-    with pytest.raises(ActmaxError, match="no block holds samples of both groups"):
-        max_statistic(np.zeros((4, 1)), labels, np.random.default_rng(0), within=np.array([1, 1, 2, 2]))
+@pytest.mark.parametrize(("n1", "n2"), [(2, 3), (12, 18)])
+def test_the_p_values_of_labellings_are_those_of_the_tests(n1: int, n2: int) -> None:
+    rng = np.random.default_rng(11)
+    values = activations(rng, n1 + n2, each=3)
+    values[:, 4] = 0.3  # constant: no p
+    values[:, 7] = np.arange(n1 + n2) < n1  # no spread within the groups under the true labels
+    labellings = shuffled(np.arange(n1 + n2) < n1, rng, 20)
+    labellings[0] = np.arange(n1 + n2) < n1
+    expected = np.stack([welch(values, row).p for row in labellings])
+    np.testing.assert_allclose(welch_p(values, labellings), expected, rtol=1e-9, atol=1e-300)
+    first, second = values[: n1 // 2 * 2], values[::-1][: n1 // 2 * 2]
+    signs = rng.integers(0, 2, (20, len(first))) * 2.0 - 1
+    expected = np.stack(
+        [
+            paired(np.where(row[:, None] > 0, first, second), np.where(row[:, None] > 0, second, first)).p
+            for row in signs
+        ]
+    )
+    np.testing.assert_allclose(paired_p(first, second, signs), expected, rtol=1e-9, atol=1e-300)
 
 
 def test_no_permutations_are_refused() -> None:

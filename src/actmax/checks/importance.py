@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import rankdata
 
 from actmax.checks.ablated import OWN, REFERENCES, Ablated, ablate, relative_effects
 from actmax.checks.measure import Measure, against
@@ -27,7 +28,6 @@ from actmax.checks.sample import Sample
 from actmax.corpus.token_text import token_text
 from actmax.progress import Progress, silent
 from actmax.results.finding import Group, Number, Passage, Picture, Series
-from actmax.stats.ranks import midranks
 
 EXAMPLES, BRIEFLY, GAINERS = 10, 3, 10
 ASSUMPTION = "Strong activation is important"
@@ -142,7 +142,7 @@ def importance(sample: Sample, seed: int, progress: Progress = silent, examples:
 
 def spearman(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:
     """Spearman's rank correlation; 0 where one of the two is constant."""
-    ranks = midranks(np.stack([x, y]).astype(np.float64))
+    ranks = rankdata(np.stack([x, y]).astype(np.float64), axis=1)
     centred = ranks - ranks.mean(axis=1, keepdims=True)
     scale = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
     return float((centred[0] * centred[1]).sum() / scale) if scale > 0 else 0.0

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from scipy.stats import rankdata
 
 from actmax.checks.sample import Sample
-from actmax.stats.ranks import midranks
 
 CONTEXT, RARE, COMMON, TOP = 8, 2.0, 20.0, 0.05
 ORDER = ("token", "token before", "context words")
@@ -107,7 +107,7 @@ def auc(scores: Float[np.ndarray, " n"], target: Bool[np.ndarray, " n"]) -> floa
     positive, negative = int(target.sum()), int((~target).sum())
     if not positive or not negative:
         return 0.5
-    ranks = midranks(scores[None].astype(np.float64))[0]
+    ranks = rankdata(scores.astype(np.float64))
     return float((ranks[target].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 

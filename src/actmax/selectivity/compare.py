@@ -22,9 +22,9 @@ from actmax.stats.effect import Effect, cohens_d, cohens_d_paired
 from actmax.stats.heldout import CORRECTIONS, Concordance, Correction, concordance, split_by_document
 from actmax.stats.logistic import Logistic, Status, logistic, predict
 from actmax.stats.multiple import Adjusted, adjust
-from actmax.stats.permutation import PermutationNull, max_statistic, max_statistic_paired
-from actmax.stats.ranks import MannWhitney, mann_whitney
-from actmax.stats.samples import Flags, Labels, Order, PerUnit, Values
+from actmax.stats.permutation import PermutationNull, max_statistic, max_statistic_paired, paired_p, welch_p
+from actmax.stats.ranks import MannWhitney, mann_whitney, rank_tests
+from actmax.stats.samples import Flags, Labellings, Labels, Order, PerUnit, Values
 from actmax.stats.ttest import TTest, paired, welch
 
 Test: TypeAlias = Literal["welch", "mann-whitney", "logistic", "paired"]
@@ -217,27 +217,30 @@ def chance(
 ) -> Chance:
     """Shuffle the labels (exchange the members of pairs for ``paired``) and count what is found."""
     matched = _matched(values, labels) if test == "paired" else None
-    passed, shares = [], []
-    for _ in range(SHUFFLES if test in ("welch", "paired") else SLOW_SHUFFLES):
-        if matched is not None:
-            flip = rng.integers(0, 2, len(matched[0])).astype(bool)[:, None]
-            p = paired(np.where(flip, matched[1], matched[0]), np.where(flip, matched[0], matched[1])).p
-        else:
-            shuffled = rng.permutation(labels)
-            if test == "mann-whitney":
-                p = _chosen(test, labels, None, mann_whitney(values, shuffled), None)[1]
-            elif test == "logistic":
-                p = _chosen(test, labels, None, None, logistic(values, shuffled))[1]
-            else:
-                p = welch(values, shuffled).p
-        passed.append(p <= alpha)
-        shares.append(np.mean(CORRECTIONS[correction](p) <= alpha))
+    shuffles = SHUFFLES if test in ("welch", "paired") else SLOW_SHUFFLES
+    if matched is not None:
+        signs = np.stack([1.0 - 2 * rng.integers(0, 2, len(matched[0])) for _ in range(shuffles)])
+        p = paired_p(*matched, signs)
+    else:
+        labellings = np.stack([rng.permutation(labels) for _ in range(shuffles)])
+        p = _shuffled_p(values, labellings, test)
+    shares = [np.mean(CORRECTIONS[correction](row) <= alpha) for row in p]
     null = None
     if permutations and matched is not None:
         null = max_statistic_paired(*matched, rng, permutations)
     elif permutations:
         null = max_statistic(values, labels, rng, permutations)
-    return Chance(null, np.mean(passed, axis=0), float(np.mean(shares)))
+    return Chance(null, np.mean(p <= alpha, axis=0), float(np.mean(shares)))
+
+
+def _shuffled_p(values: Values, labellings: Labellings, test: Test) -> Float[np.ndarray, "labellings units"]:
+    """The p-value of every unit under each labelling; NaN for a constant unit."""
+    if test == "welch":
+        return welch_p(values, labellings)
+    if test == "mann-whitney":
+        _, p, constant = rank_tests(values, labellings)
+        return np.where(constant, np.nan, p)
+    return np.stack([logistic(values, row).p_ratio for row in labellings])
 
 
 def check_settings(*, test: str, alpha: float, correction: str, scope: str) -> None:

@@ -1,24 +1,21 @@
 """What else a unit follows: its correlation with token length, frequency, position.
 
-Plain: Pearson's r, or Spearman's (Pearson's r of the midranks). Partial: the correlation of what is left of
-the unit and of the covariate after both are regressed on the controls (by ranks for Spearman); it is 0 where
-the controls explain the correlation. The p-value is that of ``t = r sqrt(df / (1 - r^2))`` with
-``df = samples - 2 - controls``, which for Pearson equals the t-test of the covariate's coefficient in the
-multiple regression.
+Plain: Pearson's r. Partial: the correlation of what is left of the unit and of the covariate after both are
+regressed on the controls; it is 0 where the controls explain the correlation. The p-value is that of
+``t = r sqrt(df / (1 - r^2))`` with ``df = samples - 2 - controls``, which equals the t-test of the
+covariate's coefficient in the multiple regression.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.special import stdtr
 
 from actmax.errors import ActmaxError
-from actmax.stats.ranks import midranks
 from actmax.stats.samples import PerUnit, Values, chunks
-from actmax.stats.ttest import two_sided
 
 EXPLAINED = 1e-12
 """A unit of which less than this share (of the root mean square) is left has no correlation to speak of."""
@@ -39,7 +36,6 @@ def correlate(
     values: Values,
     covariate: Float[np.ndarray, " samples"],
     controls: Float[np.ndarray, "samples controls"] | None = None,
-    kind: Literal["pearson", "spearman"] = "pearson",
 ) -> Correlation:
     """Every unit against ``covariate``, holding ``controls`` (columns) constant where given.
 
@@ -50,8 +46,6 @@ def correlate(
     held = np.empty((samples, 0)) if controls is None else controls.astype(np.float64)
     df = samples - 2 - held.shape[1]
     _check(samples, covariate, held, df)
-    if kind == "spearman":
-        covariate, held = midranks(covariate[None].astype(np.float64))[0], midranks(held.T).T
     # An orthonormal basis of the controls and the constant.
     centred = held - held.mean(axis=0)
     basis, strengths, _ = np.linalg.svd(centred, full_matrices=False)
@@ -64,13 +58,11 @@ def correlate(
         )
     r = np.empty(units)
     for where, chunk in chunks(values):
-        if kind == "spearman":
-            chunk = midranks(np.ascontiguousarray(chunk.T)).T
         unit, left = _residual(chunk, basis)
         r[where] = np.where(left, np.clip(target[:, 0] @ unit, -1.0, 1.0), np.nan)
     with np.errstate(divide="ignore"):
         t = r * np.sqrt(df / ((1 - r) * (1 + r)))
-    return Correlation(r, two_sided(t, df), df)
+    return Correlation(r, 2 * stdtr(df, -np.abs(t)), df)
 
 
 def _residual(

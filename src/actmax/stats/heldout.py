@@ -18,11 +18,8 @@ from jaxtyping import Bool, Int
 
 from actmax.errors import ActmaxError
 from actmax.stats.multiple import benjamini_hochberg, bonferroni
-from actmax.stats.ranks import mann_whitney
-from actmax.stats.samples import Flags, Labels, PerUnit, Values, group_sizes
-from actmax.stats.ttest import welch
+from actmax.stats.samples import Flags, Labels, PerUnit, group_sizes
 
-Test: TypeAlias = Literal["welch", "mann-whitney"]
 Correction: TypeAlias = Literal["bh", "bonferroni", "none"]
 
 
@@ -57,32 +54,6 @@ class Concordance:
     """The share of found units that hold; NaN where none was found."""
 
 
-def held_out(
-    values: Values,
-    labels: Labels,
-    fit_half: Bool[np.ndarray, " samples"],
-    alpha: float = 0.05,
-    test: Test = "welch",
-    correction: Correction = "bh",
-) -> Concordance:
-    """Finds units on the samples where ``fit_half`` is True and validates them on the others.
-
-    Raises :class:`ActmaxError` where a half has fewer than two samples of a group.
-    """
-    sides = []
-    for name, half in (("fitting", fit_half), ("held-out", ~fit_half)):
-        for label in (True, False):
-            size = int(np.count_nonzero(labels[half] == label))
-            if size < 2:
-                raise ActmaxError(
-                    f"the {name} half has {size} of the samples labelled {label} and needs at least 2; "
-                    "add documents or split them in another way"
-                )
-        sides.append(signed(values[half], labels[half], test))
-    (effect_fit, p_fit), (effect_hold, p_hold) = sides
-    return concordance(effect_fit, p_fit, effect_hold, p_hold, alpha, correction)
-
-
 def concordance(
     effect_fit: PerUnit,
     p_fit: PerUnit,
@@ -101,15 +72,6 @@ def concordance(
     held = found & same & (adjust(np.where(found, p_hold, np.nan)) <= alpha)
     share = float(np.count_nonzero(held) / np.count_nonzero(found)) if found.any() else float("nan")
     return Concordance(effect_fit, effect_hold, p_fit, p_hold, found, held, share)
-
-
-def signed(values: Values, labels: Labels, test: Test) -> tuple[PerUnit, PerUnit]:
-    """A signed effect and its p-value by the test of that name; a constant unit has p NaN."""
-    if test == "welch":
-        result = welch(values, labels)
-        return result.t, result.p
-    ranks = mann_whitney(values, labels)
-    return ranks.auc - 0.5, np.where(ranks.constant, np.nan, ranks.p)
 
 
 def split_by_document(

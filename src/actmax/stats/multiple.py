@@ -7,10 +7,12 @@ and does not count as a test.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Int
+from scipy.stats import false_discovery_control
 
 from actmax.errors import ActmaxError
 from actmax.stats.samples import PerUnit
@@ -35,52 +37,34 @@ def adjust(p: PerUnit, sites: Int[np.ndarray, " units"] | None = None) -> Adjust
 
     Raises :class:`ActmaxError` where a p-value is outside 0 to 1.
     """
-    one = np.zeros(len(p), dtype=np.int64)
-    within = one if sites is None else sites
     return Adjusted(
-        p,
-        bonferroni(p, within),
-        bonferroni(p, one),
-        benjamini_hochberg(p, within),
-        benjamini_hochberg(p, one),
+        p, bonferroni(p, sites), bonferroni(p), benjamini_hochberg(p, sites), benjamini_hochberg(p)
     )
 
 
 def bonferroni(p: PerUnit, family: Int[np.ndarray, " units"] | None = None) -> PerUnit:
     """``min(1, m p)``, with m the number of tests (NaN apart) in the unit's family."""
-    _check(p, family)
-    number, family = _families(p, family)
-    tests = np.bincount(family, weights=np.isfinite(p), minlength=number)
-    return np.asarray(np.minimum(p * tests[family], 1.0))
+    return _within(family, p, lambda tested: np.minimum(tested * len(tested), 1.0))
 
 
 def benjamini_hochberg(p: PerUnit, family: Int[np.ndarray, " units"] | None = None) -> PerUnit:
     """``min over k >= rank of (m p_(k) / k)`` within the unit's family, at most 1."""
-    _check(p, family)
-    number, family = _families(p, family)
-    tests = np.bincount(family, weights=np.isfinite(p), minlength=number)
-    order = np.lexsort((p, family))  # by family, then by p, NaN last
-    begins = np.searchsorted(family[order], np.arange(number))
-    rank = np.arange(len(p)) - begins[family[order]] + 1
-    scaled = p[order] * tests[family[order]] / rank
-    result = np.empty(len(p))
-    for begin, end in zip(begins, np.append(begins, len(p))[1:], strict=True):
-        result[order[begin:end]] = np.fmin.accumulate(scaled[begin:end][::-1])[::-1]
-    return np.where(np.isnan(p), np.nan, np.minimum(result, 1.0))
+    return _within(family, p, lambda tested: np.asarray(false_discovery_control(tested)))
 
 
-def _families(p: PerUnit, family: Int[np.ndarray, " units"] | None) -> tuple[int, Int[np.ndarray, " units"]]:
-    """Families renumbered from 0 without gaps, and their number."""
-    if family is None:
-        return 1, np.zeros(len(p), dtype=np.int64)
-    names, numbered = np.unique(family, return_inverse=True)
-    return len(names), numbered.astype(np.int64)
-
-
-def _check(p: PerUnit, family: Int[np.ndarray, " units"] | None) -> None:
+def _within(
+    family: Int[np.ndarray, " units"] | None, p: PerUnit, correct: Callable[[PerUnit], PerUnit]
+) -> PerUnit:
+    """The correction of every family's tests by themselves."""
     if family is not None and family.shape != p.shape:
         raise ActmaxError(
             f"there are {len(p)} p-values and {len(family)} site numbers; give one for each unit"
         )
     if ((p < 0) | (p > 1)).any():
         raise ActmaxError("a p-value lies outside 0 to 1; correct the p-values before any other scaling")
+    family = np.zeros(len(p), dtype=np.int64) if family is None else family
+    result, tested = np.full(len(p), np.nan), ~np.isnan(p)
+    for name in np.unique(family[tested]):
+        here = tested & (family == name)
+        result[here] = correct(p[here])
+    return result

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
+from scipy.special import stdtr
 
 from actmax.errors import ActmaxError
-from actmax.stats.samples import Chunk, Labels, PerUnit, Values, chunks, group_sizes
+from actmax.stats.samples import Chunk, Labellings, Labels, PerUnit, Values, chunks, group_sizes
 from actmax.stats.ttest import check_pairs
 
 BLOCK = 256
@@ -65,23 +66,15 @@ def max_statistic(
     labels: Labels,
     rng: np.random.Generator,
     permutations: int = 1000,
-    within: Int[np.ndarray, " samples"] | None = None,
 ) -> PermutationNull:
-    """Shuffles the labels ``permutations`` times and compares.
+    """Shuffles the labels ``permutations`` times and compares; all samples must be exchangeable.
 
-    ``within`` numbers blocks (documents, say) whose samples are only exchanged among themselves; without it
-    all samples must be exchangeable. Raises :class:`ActmaxError` where a group has fewer than two samples, an
-    activation is not finite, or the blocks leave nothing to shuffle.
+    Raises :class:`ActmaxError` where a group has fewer than two samples or an activation is not finite.
     """
     n1, _ = group_sizes(values, labels)
-    if within is not None and not _mixed(labels, within):
-        raise ActmaxError(
-            "no block holds samples of both groups, so shuffling within blocks changes nothing; "
-            "shuffle over all samples, or use blocks that mix the groups"
-        )
 
     def draws(count: int) -> Draws:
-        return shuffled(labels, rng, count, within).astype(np.float64)
+        return shuffled(labels, rng, count).astype(np.float64)
 
     true = labels[None].astype(np.float64)
     return _compare(
@@ -95,31 +88,49 @@ def max_statistic_paired(
     """The same for matched samples: the members of random pairs are exchanged (signs flipped)."""
     check_pairs(first, second)
 
-    def differences() -> Iterator[tuple[slice, Chunk]]:
-        both = zip(chunks(first, None, CHUNK_VALUES), chunks(second, None, CHUNK_VALUES), strict=True)
-        return ((where, a - b) for (where, a), (_, b) in both)
-
     def draws(count: int) -> Draws:
         return rng.integers(0, 2, (count, len(first))) * 2.0 - 1
 
-    return _compare(differences, np.ones((1, len(first))), draws, permutations, _paired)
+    return _compare(
+        lambda: _differences(first, second), np.ones((1, len(first))), draws, permutations, _paired
+    )
 
 
-def shuffled(
-    labels: Labels, rng: np.random.Generator, count: int, within: Int[np.ndarray, " samples"] | None = None
-) -> Float[np.ndarray, "shuffles samples"] | np.ndarray:
-    """``count`` shuffles of the labels, one per row, each block keeping its number of True labels."""
-    if within is None:
-        return rng.permuted(np.tile(labels, (count, 1)), axis=1)
-    block = np.unique(within, return_inverse=True)[1]
-    order = np.argsort(block + rng.random((count, len(labels))), axis=1)
-    result = np.empty((count, len(labels)), dtype=bool)
-    result[:, np.argsort(block, kind="stable")] = labels[order]
-    return result
+def shuffled(labels: Labels, rng: np.random.Generator, count: int) -> Labellings:
+    """``count`` shuffles of the labels, one per row."""
+    return rng.permuted(np.tile(labels, (count, 1)), axis=1)
 
 
-def _mixed(labels: Labels, within: Int[np.ndarray, " samples"]) -> bool:
-    return len(np.unique(within)) < len(np.unique(np.stack([within, labels]), axis=1).T)
+def welch_p(values: Values, labellings: Labellings) -> Float[np.ndarray, "labellings units"]:
+    """Welch's two-sided p-value of every unit under each labelling (a row); NaN for a constant unit."""
+    n1, n2 = group_sizes(values, labellings[0])
+    p = np.empty((len(labellings), values.shape[1]))
+    for where, chunk in chunks(values, None, CHUNK_VALUES):
+        difference, first, second = _gaps(chunk, labellings.astype(np.float64), n1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = first / (first + second)
+            df = 1 / (share**2 / (n1 - 1) + (1 - share) ** 2 / (n2 - 1))
+        t = _ratio(difference, first + second)
+        found = 2 * stdtr(np.where(np.isnan(df), 1.0, df), -np.abs(t))
+        p[:, where] = np.where(np.ptp(chunk, axis=0) == 0, np.nan, found)
+    return p
+
+
+def paired_p(
+    first: Values, second: Values, signs: Float[np.ndarray, "shuffles pairs"]
+) -> Float[np.ndarray, "shuffles units"]:
+    """The paired test's two-sided p-value of every unit, its differences taking each row of signs (-1, 1)."""
+    check_pairs(first, second)
+    p = np.empty((len(signs), first.shape[1]))
+    for where, change in _differences(first, second):
+        found = 2 * stdtr(len(first) - 1, -np.abs(_paired(change, signs)))
+        p[:, where] = np.where((change == 0).all(axis=0), np.nan, found)
+    return p
+
+
+def _differences(first: Values, second: Values) -> Iterator[tuple[slice, Chunk]]:
+    both = zip(chunks(first, None, CHUNK_VALUES), chunks(second, None, CHUNK_VALUES), strict=True)
+    return ((where, a - b) for (where, a), (_, b) in both)
 
 
 def _compare(
@@ -148,14 +159,26 @@ def _compare(
 
 def _welch(chunk: Chunk, members: Draws, n1: int) -> Float[np.ndarray, "shuffles chunk"]:
     """Welch's t of every unit (column) under every shuffle (row of 0 and 1)."""
+    difference, first, second = _gaps(chunk, members, n1)
+    first += second
+    return _ratio(difference, first)
+
+
+def _gaps(
+    chunk: Chunk, members: Draws, n1: int
+) -> tuple[
+    Float[np.ndarray, "shuffles chunk"],
+    Float[np.ndarray, "shuffles chunk"],
+    Float[np.ndarray, "shuffles chunk"],
+]:
+    """The difference of the groups' means, and the squared standard error of each, on a common scale."""
     n2 = len(chunk) - n1
     x = _scaled(chunk - chunk.mean(axis=0))
     squares = x * x
     mean1, square1 = members @ x / n1, members @ squares
     mean2 = (x.sum(axis=0) - n1 * mean1) / n2
-    error = _variance(square1, mean1, n1) / n1
-    error += _variance(squares.sum(axis=0) - square1, mean2, n2) / n2
-    return _ratio(mean1 - mean2, error)
+    first = _variance(square1, mean1, n1) / n1
+    return mean1 - mean2, first, _variance(squares.sum(axis=0) - square1, mean2, n2) / n2
 
 
 def _paired(chunk: Chunk, signs: Draws) -> Float[np.ndarray, "shuffles chunk"]:

@@ -16,6 +16,9 @@ Values: TypeAlias = Float[np.ndarray, "samples units"]
 Labels: TypeAlias = Bool[np.ndarray, " samples"]
 """True for the samples of the first group, False for those of the second."""
 
+Labellings: TypeAlias = Bool[np.ndarray, "labellings samples"]
+"""Several ways to label the samples, one per row, all with groups of the same sizes."""
+
 PerUnit: TypeAlias = Float[np.ndarray, " units"]
 """One number per unit."""
 

@@ -1,19 +1,23 @@
-"""Welch's t-test and the paired t-test, for all units at once.
+"""Welch's t-test, Student's and the paired t-test, for all units at once: scipy's, made safe for activations.
 
-Welch (1947): ``t = (m1 - m2) / sqrt(v1/n1 + v2/n2)``, with the degrees of freedom of Welch and Satterthwaite.
-Paired: the one-sample t-test of the differences. Both p-values are two-sided.
+scipy's tests run on chunks of units. Before them every unit is shifted to its value in the first sample and
+scaled by a power of two, both exact for float32, so that neither a large offset nor a tiny scale costs
+digits. Where a unit has no spread within the groups, its values are replaced by their signs, whose variance
+is exactly 0 where that of 0.1 + 0.1 + … is not. All p-values are two-sided.
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.stats import ttest_1samp, ttest_ind
 
 from actmax.errors import ActmaxError
-from actmax.stats.moments import constant, from_first_sample, group_moments, moments
-from actmax.stats.samples import Flags, Labels, PerUnit, Values, chunks, first_group_first, group_sizes
+from actmax.stats.samples import Chunk, Flags, Labels, PerUnit, Values, chunks, first_group_first, group_sizes
 
 
 @dataclass(frozen=True)
@@ -28,49 +32,38 @@ class TTest:
     t: PerUnit
     df: PerUnit
     p: PerUnit
-    difference: PerUnit
-    """Mean of the first group minus mean of the second, in units of the activation."""
-    standard_error: PerUnit
     constant: Flags
 
 
 def welch(values: Values, labels: Labels) -> TTest:
-    """Do the two groups differ in mean, their variances being free to differ?
+    """Welch's (1947) test of the means of two groups whose variances are free to differ.
 
     ``labels`` is True for the first group; a positive ``t`` means that the first group is higher. Raises
     :class:`ActmaxError` where a group has fewer than two samples or an activation is not finite.
     """
-    n1, n2 = group_sizes(values, labels)
-    out = np.empty((4, values.shape[1]))
-    flat = np.empty(values.shape[1], dtype=bool)
-    for where, chunk in chunks(values, first_group_first(labels)):
-        first, second = group_moments(from_first_sample(chunk), n1)
-        flat[where] = constant(first, second)
-        a, b = first.variance / n1, second.variance / n2
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = a / (a + b)
-            df = 1 / (share**2 / (n1 - 1) + (1 - share) ** 2 / (n2 - 1))
-        out[:, where] = first.mean - second.mean, np.sqrt(a + b), df, a + b
-    difference, error, df, variance = out
-    df = np.where((variance == 0) & ~flat, 1.0, df)
-    return _test(difference, error, df, flat)
+    return _unpaired(values, labels, equal_variances=False)
+
+
+def student(values: Values, labels: Labels) -> TTest:
+    """Student's test, as :func:`welch`, with one variance for both groups."""
+    return _unpaired(values, labels, equal_variances=True)
 
 
 def paired(first: Values, second: Values) -> TTest:
-    """Do the differences between matched samples (row i of both) average zero?
+    """The test that the differences between matched samples (row i of both) average zero.
 
     A positive ``t`` means that ``first`` is higher. ``constant`` marks the units whose differences are all
     zero. Raises :class:`ActmaxError` where there are fewer than two pairs or an activation is not finite.
     """
     check_pairs(first, second)
-    n, units = first.shape
-    difference, error = np.empty(units), np.empty(units)
-    flat = np.empty(units, dtype=bool)
+    out = np.empty((3, first.shape[1]))
     for (where, a), (_, b) in zip(chunks(first), chunks(second), strict=True):
-        change = moments(a - b)
-        difference[where], error[where] = change.mean, np.sqrt(change.variance / n)
-        flat[where] = (change.low == 0) & (change.high == 0)
-    return _test(difference, error, np.where(flat, np.nan, n - 1.0), flat)
+        change = a - b
+        flat = np.ptp(change, axis=0) == 0
+        with _quiet():
+            test = ttest_1samp(np.where(flat, np.sign(change), change), 0.0, axis=0)
+        out[:, where] = test.statistic, test.df, test.pvalue
+    return _marked(*out)
 
 
 def check_pairs(first: Values, second: Values) -> None:
@@ -84,13 +77,34 @@ def check_pairs(first: Values, second: Values) -> None:
         raise ActmaxError(f"a paired test needs at least 2 pairs and there is {len(first)}; add pairs")
 
 
-def _test(difference: PerUnit, error: PerUnit, df: PerUnit, flat: Flags) -> TTest:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = difference / error
-    p = two_sided(t, df)
-    return TTest(t, df, p, difference, error, flat)
+def _unpaired(values: Values, labels: Labels, *, equal_variances: bool) -> TTest:
+    n1, _ = group_sizes(values, labels)
+    out = np.empty((3, values.shape[1]))
+    for where, chunk in chunks(values, first_group_first(labels)):
+        chunk = _standard(chunk)
+        flat = (np.ptp(chunk[:n1], axis=0) == 0) & (np.ptp(chunk[n1:], axis=0) == 0)
+        chunk[:, flat] = np.sign(chunk[:, flat])
+        with _quiet():
+            test = ttest_ind(chunk[:n1], chunk[n1:], axis=0, equal_var=equal_variances)
+        out[:, where] = test.statistic, test.df, test.pvalue
+    return _marked(*out)
 
 
-def two_sided(t: PerUnit, df: PerUnit | int) -> PerUnit:
-    """The two-sided p-value of Student's t (NaN stays NaN)."""
-    return np.asarray(2 * stdtr(df, -np.abs(t)), dtype=np.float64)
+def _standard(chunk: Chunk) -> Chunk:
+    """Every unit (column) as its distance from the first sample, scaled to a size near 1, in place."""
+    chunk -= chunk[0].copy()
+    size = np.frexp(np.abs(chunk).max(axis=0))[1]
+    return np.asarray(np.ldexp(chunk, -size, out=chunk))
+
+
+def _marked(t: PerUnit, df: PerUnit, p: PerUnit) -> TTest:
+    constant = np.isnan(t)
+    return TTest(t, np.where(constant, np.nan, df), p, constant)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without scipy's warnings about units of little or no spread."""
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)
+        yield
