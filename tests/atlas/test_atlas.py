@@ -25,7 +25,8 @@ from tests.tiny import tiny_model
 from actmax.atlas.atlas import Atlas
 from actmax.atlas.build import KINDS, AtlasSettings, build_atlas, matching_sites
 from actmax.corpus.sinks import SinkRule
-from actmax.corpus.windows import Windows
+from actmax.corpus.tokens import tokens_of_texts
+from actmax.corpus.windows import Windows, windows_of
 from actmax.errors import ActmaxError, Interrupted
 from actmax.models.model import Model
 from actmax.models.read import read
@@ -312,3 +313,12 @@ def test_a_full_disk(model: Model, windows: Windows, folder: Path, small_disk: P
     build_atlas(model, windows, small_disk / "a", settings, resume=True)
     whole = build_atlas(model, windows, small_disk / "b", settings)
     assert content(small_disk / "a") == content(whole)
+
+
+def test_an_atlas_of_nothing_is_refused(model: Model, tmp_path: Path) -> None:
+    """One token per document and no BOS: every position is the first of its window."""
+    nothing = windows_of(tokens_of_texts(["a", "b", "c"], model.tokenizer), length=16, bos=None)
+    with pytest.raises(ActmaxError, match="No position of 'texts' is left to observe"):
+        build_atlas(model, nothing, tmp_path / "a", SETTINGS)
+    assert list((tmp_path / "a").iterdir()) == []
+    build_atlas(model, tiny_windows(model), tmp_path / "a", SETTINGS)

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from tests.selectivity.corpora import corpus
 from tests.tiny import tiny_tokenizer
 
 from actmax.errors import ActmaxError
 from actmax.selectivity import wordlists
+from actmax.selectivity.files import file_and_label, has_labels, read_rows
 from actmax.selectivity.groups import Found, Source, check_apart
 from actmax.selectivity.named import BUILT_IN, both_labels, parse_group
 from actmax.selectivity.run import find_samples
@@ -176,9 +179,106 @@ def test_labels_that_cannot_be_compared(tmp_path: Path, text: str, sentence: str
         both_labels(bad_csv(text)(tmp_path))
 
 
-def test_a_target_that_is_not_in_its_text(tmp_path: Path) -> None:
-    with pytest.raises(ActmaxError, match="is not in its text"):
-        parse_group(bad_csv("text,target\nthe cat,dog\n")(tmp_path))
+def rows_file(folder: Path, *rows: dict[str, object], name: str = "x.jsonl") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "span"),
+    [
+        ("The category of the cat", "cat", (20, 23)),
+        ("At the start of art", "art", (16, 19)),
+        ("there are 0 left of 10", 0, (10, 11)),
+        ("pi is 3.5 or 13.5", 3.5, (6, 9)),
+        ("the cat's cat", "cat", (10, 13)),
+        ("the cat's", "cat", (4, 7)),
+        ("cat", "cat", (0, 3)),
+        ("of a new york minute", "new york", (5, 13)),
+        ("東京都に行く", "京都", (1, 3)),
+        ("a c++ c+ cat", "c+", (2, 4)),
+        ("the cat", " cat", (3, 7)),
+        ("the cat", "", None),
+        ("the cat", None, None),
+        ("the cat", float("nan"), None),
+    ],
+)
+def test_a_target_is_a_whole_word(
+    tmp_path: Path, text: str, wanted: object, span: tuple[int, int] | None
+) -> None:
+    (row,) = read_rows(rows_file(tmp_path, {"text": text, "target": wanted}))
+    assert row.target == span
+    assert span is None or text[slice(*span)] == str(wanted)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"text": "the cat", "target": "dog"}, "The target 'dog' of line 1 of x.jsonl is not in its text"),
+        ({"text": "a category", "target": "cat"}, "only inside longer words"),
+        ({"text": "10 cats", "target": 0}, "only inside longer words"),
+        ({"text": "it is True", "target": True}, "is True; give a word"),
+        ({"text": "the cat", "target": [4, 7]}, "is [4, 7]; give a word"),
+        ({"text": "the cat", "label": ["a"]}, "is ['a']; give a word"),
+        ({"text": "half \ud83d"}, "half of a surrogate pair"),
+        ({"text": None}, "Line 1 of x.jsonl has no text"),
+        ({"text": 3}, "Line 1 of x.jsonl has no text"),
+        ({"text": " "}, "Line 1 of x.jsonl has no text"),
+    ],
+)
+def test_rows_that_are_refused(tmp_path: Path, row: dict[str, object], said: str) -> None:
+    with pytest.raises(ActmaxError, match=re.escape(said)) as error:
+        read_rows(rows_file(tmp_path, row))
+    assert str(error.value).endswith(".")
+
+
+def test_a_label_stands_behind_the_last_mark_after_a_file(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"text": f"text {k}", "label": "a" if k < 2 else "b#2"} for k in range(5)
+    ]
+    folder = tmp_path / "run#3"
+    path = rows_file(folder, *rows)
+    strange = rows_file(folder, *rows, name="y.jsonl#a")
+    assert file_and_label(f"{path}#a") == (path, "a")
+    assert file_and_label(f"{path}#b#2") == (path, "b#2")
+    assert file_and_label(str(path)) == (path, None)
+    assert file_and_label(str(strange)) == (strange, None)
+    assert file_and_label("nouns") is None
+    assert [s.text for s in found(f"{path}#b#2").samples] == ["text 2", "text 3", "text 4"]
+    assert parse_group(f"{path}#a").name == "x.jsonl#a"
+    assert both_labels(str(path)) == (f"{path}#a", f"{path}#b#2")
+    assert has_labels(str(path))
+    assert not has_labels(f"{path}#a")
+    assert not has_labels("nouns")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("x.jsonl#c", "has the label 'c'; its labels are b, a"),
+        ("plain.txt#a", "it has no labels"),
+        ("none.jsonl#a", "There is no file"),
+        ("", "is a folder"),
+        ("#a", "is a folder"),
+        ("empty.jsonl", "is empty"),
+        ("x.log", "ends in .log"),
+    ],
+)
+def test_files_that_are_not_groups(tmp_path: Path, name: str, said: str) -> None:
+    rows_file(tmp_path, {"text": "one", "label": "a"}, {"text": "two", "label": "b"})
+    for other in ("plain.txt", "x.log"):
+        (tmp_path / other).write_text("one\ntwo\n")
+    (tmp_path / "empty.jsonl").write_text("\n")
+    with pytest.raises(ActmaxError, match=re.escape(said)):
+        parse_group(f"{tmp_path}/{name}")
+
+
+def test_labels_of_tables_and_of_parquet_are_text(tmp_path: Path) -> None:
+    table = {"text": ["one", "two", "three", "four"], "label": [0, 0, 1, 1], "extra": [[1], [2], [3], [4]]}
+    parquet.write_table(pa.table(table), tmp_path / "x.parquet")
+    assert both_labels(str(tmp_path / "x.parquet")) == tuple(f"{tmp_path}/x.parquet#{n}" for n in (0, 1))
+    assert [s.text for s in found(f"{tmp_path}/x.parquet#0").samples] == ["one", "two"]
 
 
 def test_a_corpus_rule_without_a_corpus() -> None:

@@ -35,7 +35,7 @@ from actmax.atlas.state import (
     write_state,
 )
 from actmax.atlas.tables import write_tables
-from actmax.corpus.sinks import SinkRule, calibrate
+from actmax.corpus.sinks import SinkRule, calibrate, nothing_left
 from actmax.corpus.windows import Windows
 from actmax.errors import ActmaxError, Interrupted, nearest
 from actmax.models.model import Model
@@ -117,7 +117,7 @@ def build_atlas(
 
     Raises:
         ActmaxError: ``folder`` holds an atlas and ``resume`` is off, or one of another model, corpus or
-            setting; a bad setting; the disk is full.
+            setting; a bad setting; every position is left out; the disk is full.
         Interrupted: Ctrl-C; what was done is saved.
     """
     settings = settings or AtlasSettings()
@@ -154,6 +154,9 @@ def build_atlas(
     else:
         recording, done = recorder_of(model, sites, rule, saved[0]), saved[1]
     _record(recording, windows, folder, done, save_every, progress)
+    if any(summary.moments.count == 0 for summary in recording.summaries.values()):
+        clean(folder)
+        raise nothing_left(windows.tokens.name)
     write_tables(folder, model, windows, recording, identity | {"medians": medians}, progress)
     clean(folder)
     return folder

@@ -24,6 +24,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from actmax.corpus.windows import Windows
+from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sites import Site
@@ -78,3 +79,11 @@ def calibrate(
             norm = torch.linalg.vector_norm(acts[site].float(), dim=-1).cpu()
             norms[site].append(norm[batch.valid])
     return SinkRule({site: float(torch.cat(found).median()) for site, found in norms.items()}, multiple)
+
+
+def nothing_left(corpus: str) -> ActmaxError:
+    """The error for a corpus of which every position is left out."""
+    return ActmaxError(
+        f"No position of {corpus!r} is left to observe: all are position 0 or sinks; give more text, or"
+        " --include-sinks."
+    )

@@ -20,9 +20,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from actmax.corpus.reading import Readings, positions
+from actmax.corpus.sinks import nothing_left
 from actmax.corpus.token_text import token_text
 from actmax.corpus.windows import Windows
-from actmax.errors import ActmaxError
 
 BINS = 100
 QUANTILES = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
@@ -158,10 +158,7 @@ def observe_unit(
     sinks = readings.sinks(unit, valid) & valid
     kept = real if include_sinks else valid & ~sinks
     if not kept.any():
-        raise ActmaxError(
-            f"No position of {windows.tokens.name!r} is left to observe: all are position 0 or sinks; give"
-            " more text, or --include-sinks."
-        )
+        raise nothing_left(windows.tokens.name)
     kept_values = values[kept].astype(np.float64)
     rows, columns = np.nonzero(kept)
     view = _View(windows, values, kept, where, document[rows], rows, columns, context)
