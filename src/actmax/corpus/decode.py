@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from actmax.corpus.fields import printable
 from actmax.corpus.formats import COMPRESSIONS, ENDINGS_TEXT, Compression
 from actmax.corpus.source import Skips
 from actmax.errors import ActmaxError
@@ -97,7 +98,7 @@ def plain_read_errors(path: Path, name: str, compression: Compression | None) ->
     try:
         yield
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        said = " ".join(str(error).split()).rstrip(".")
+        said = printable(str(error)).rstrip(".")
         if compression is not None and getattr(error, "errno", None) is None:
             raise ActmaxError(
                 f"{name!r} is not a whole {compression.name} file ({said}); make or copy it again."

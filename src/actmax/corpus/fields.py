@@ -25,9 +25,15 @@ def text_in(value: object, text_field: str) -> object:
     return text_in(value[outer], inner) if dot and isinstance(value.get(outer), Mapping) else None
 
 
+def printable(text: str, longest: int = 150) -> str:
+    """Text of a file or of a library as a sentence can show it: on one line, and not too long."""
+    plain = "".join(one if one.isprintable() else " " for one in text[: longest + 1])
+    return plain if len(plain) <= longest else f"{plain[:longest]}…"
+
+
 def no_such_field(name: str, text_field: str, there: Sequence[str]) -> ActmaxError:
     """The refusal of a field that a file does not have, naming those that it has."""
-    shown = ", ".join(one if len(one) <= 40 else f"{one[:40]}…" for one in there[:6])
+    shown = ", ".join(printable(one, 40) for one in there[:6])
     more = f" and {len(there) - 6} more" if len(there) > 6 else ""
     has = f"it has {shown}{more}" if there else "its records are not objects"
     return ActmaxError(f"{name!r} has no text in a field {text_field!r} ({has}); name one with --field.")

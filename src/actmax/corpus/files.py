@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from actmax.cache import sha256_of
 from actmax.corpus.decode import Readable, check_head, decoded, open_bytes, plain_read_errors
+from actmax.corpus.fields import printable
 from actmax.corpus.formats import COMPRESSIONS_TEXT, ENDINGS_TEXT, FileKind, kind_of
 from actmax.corpus.records import read_records
 from actmax.corpus.source import Document, Skips, Source, cut_at
@@ -84,7 +85,7 @@ def _folder(folder: Path, field: str) -> Source:
     files, other = _files_under(folder)
     chosen = [(path, kind) for path in files if (kind := kind_of(path.name)) is not None and kind.ending]
     taken = {path for path, _ in chosen}
-    other += Counter(path.suffix.lower() or "no ending" for path in files if path not in taken)
+    other += Counter(printable(path.suffix.lower(), 20) or "no ending" for path in files if path not in taken)
     left = ", ".join(f"{ending} ({n:,})" if n > 1 else ending for ending, n in sorted(other.items()))
     if not chosen:
         holds = f"it holds {left}" if left else "it is empty"
@@ -190,8 +191,8 @@ def _unknown_kind(path: Path, head: bytes) -> ActmaxError:
         check_head(path.name, head)
         head[: -4 if len(head) == _HEAD else None].decode("utf-8")
         return ActmaxError(
-            f"{path.name!r} ends in {path.suffix}, and only {ENDINGS_TEXT} are read, each also with"
-            f" {COMPRESSIONS_TEXT}; if it is plain text, pipe it in: --corpus - < FILE."
+            f"{path.name!r} ends in {printable(path.suffix, 20)}, and only {ENDINGS_TEXT} are read, each also"
+            f" with {COMPRESSIONS_TEXT}; if it is plain text, pipe it in: --corpus - < FILE."
         )
     return ActmaxError(f"{path.name!r} is not UTF-8 text; read are {ENDINGS_TEXT} files.")
 

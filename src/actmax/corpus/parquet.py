@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from actmax.corpus.decode import open_bytes
-from actmax.corpus.fields import no_such_field, text_in
+from actmax.corpus.fields import no_such_field, printable, text_in
 from actmax.corpus.formats import Compression
 from actmax.errors import ActmaxError
 
@@ -78,10 +78,10 @@ def _check_column(schema: Any, name: str, text_field: str) -> bool:
         return False
     if any(getattr(pa.types, f"is_{one}")(kind) for one in _BYTES):
         return True
-    columns = ", ".join(f"{field.name} ({field.type})"[:60] for field in list(schema)[:6])
+    columns = ", ".join(printable(f"{field.name} ({field.type})", 60) for field in list(schema)[:6])
     raise ActmaxError(
-        f"The column {text_field!r} of {name!r} holds {kind} and not text; its columns are {columns}; name"
-        " one with --field."
+        f"The column {text_field!r} of {name!r} holds {printable(str(kind), 60)} and not text; its columns"
+        f" are {columns}; name one with --field."
     )
 
 
@@ -124,7 +124,7 @@ def _damage(name: str) -> Iterator[None]:
 
 
 def _damaged(name: str, error: Exception) -> ActmaxError:
-    said = " ".join(str(error).split())[:150].rstrip(".") or type(error).__name__
+    said = printable(str(error)).rstrip(".") or type(error).__name__
     return ActmaxError(
         f"{name!r} is not a whole parquet file of UTF-8 text ({said}); make it or copy it again."
     )

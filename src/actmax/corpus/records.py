@@ -204,9 +204,10 @@ def _next_row(reader: Iterator[list[str]], name: str, above: int) -> list[str] |
     try:
         return next(reader, None)
     except csv.Error as error:
+        reason = str(error).replace("\t", "a tab")
         line = reader.line_num + above  # type: ignore[attr-defined]
         raise ActmaxError(
-            f"{name!r} is not a table that can be read ({error}, up to line {line:,}); double the quotation"
+            f"{name!r} is not a table that can be read ({reason}, up to line {line:,}); double the quotation"
             " marks inside cells, and close those around them."
         ) from error
     finally:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actmax.corpus.decode import decoded, lines_of, open_bytes, plain_read_errors
+from actmax.corpus.fields import printable
 from actmax.corpus.formats import COMPRESSIONS_TEXT, ENDINGS_TEXT, FileKind, has_known_ending, kind_of
 from actmax.corpus.records import TOO_LONG, read_records
 from actmax.errors import ActmaxError, nearest
@@ -44,8 +45,8 @@ def read_rows(path: Path) -> list[Row]:
     kind = kind_of(path.name)
     if kind is None:
         raise ActmaxError(
-            f"{str(path)!r} ends in {path.suffix}; groups are read from {ENDINGS_TEXT} files, each also with"
-            f" {COMPRESSIONS_TEXT}."
+            f"{str(path)!r} ends in {printable(path.suffix, 20)}; groups are read from {ENDINGS_TEXT} files,"
+            f" each also with {COMPRESSIONS_TEXT}."
         )
     if path.is_dir():
         raise ActmaxError(f"{str(path)!r} is a folder; name one of its files.")
