@@ -113,6 +113,23 @@ def test_gradients_flow_through_the_gate_where_a_latent_is_on() -> None:
     assert float(embeds.grad.norm()) > 0
 
 
+def test_where_a_latent_is_off_the_gradient_is_that_of_its_preactivation() -> None:
+    model, sae = with_sae(gate=JumpRelu(torch.full((N,), 1e6)))
+    post, pre = resolve(model, "sae:0").site, resolve(model, "sae.pre:0").site
+    gradients = []
+    for site in (post, pre):
+        embeds = model.embedding[IDS].clone().requires_grad_(True)
+        value = read(model, [site], embeds=embeds)[site]
+        value[..., 7].sum().backward()
+        gradients.append(embeds.grad)
+    with torch.no_grad():
+        assert float(read(model, [post], ids=IDS)[post].abs().max()) == 0
+    assert gradients[0] is not None
+    assert float(gradients[0].norm()) > 0
+    torch.testing.assert_close(gradients[0], gradients[1])
+    assert sae.n == N
+
+
 def test_a_width_that_does_not_fit_names_sites_that_would() -> None:
     wide = replace(dictionary(), reads="blocks.1.mlp.hook_post", writes="blocks.1.mlp.hook_post")
     with pytest.raises(ActmaxError, match=r"64 wide .*blocks\.0\.hook_resid_pre"):

@@ -9,7 +9,8 @@ differentiated and edited like any other.
 2. An edit of latents becomes an edit of the site that the decoder writes: the difference that it makes is
    added, so what the dictionary does not explain (its error term) stays. A transcoder's edit is computed
    where it reads and added where its output goes.
-3. ``blocks.L.ln1.hook_normalized`` and ``ln2`` are the residual stream normalised without the norm's gain, as
+3. Where a latent is off, the gate's gradient is zero; that of the pre-activation is given in its place.
+4. ``blocks.L.ln1.hook_normalized`` and ``ln2`` are the residual stream normalised without the norm's gain, as
    transcoders of Gemma Scope 1 read it.
 """
 
@@ -61,8 +62,20 @@ def derive(model: Model, site: Site, value: Acts) -> Computed:
     if latents is not None:
         dictionary = latents.dictionary
         x = _as(dictionary, derive(model, site_named(dictionary.reads), value))
-        return dictionary.preactivations(x) if latents.before_gate else dictionary.encode(x)
+        return dictionary.preactivations(x) if latents.before_gate else _gated(dictionary, x)
     return _normalized(model, value) if site.kind in NORMALIZED else value
+
+
+def _gated(dictionary: Dictionary, x: Acts) -> Computed:
+    """The latents; where one is off and a gradient is wanted, that of its pre-activation.
+
+    The gate's own gradient is zero there, and a search would have nowhere to go.
+    """
+    z = dictionary.encode(x)
+    if not (torch.is_grad_enabled() and x.requires_grad):
+        return z
+    h = dictionary.preactivations(x)
+    return z + torch.where(z == 0, h - h.detach(), 0)
 
 
 def _normalized(model: Model, value: Acts) -> Acts:
