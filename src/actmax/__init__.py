@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from actmax.models.load import load, wrap
     from actmax.models.read import read
     from actmax.models.sites import list_sites, resolve
-    from actmax.observation.result import ObserveResult
     from actmax.results.compare import CompareResult
     from actmax.results.maximize import MaximizeResult
+    from actmax.results.observe import ObserveResult
     from actmax.results.select import SelectResult
 
 _EXPORTS = {
     "ActmaxError": "actmax.errors",
     "CompareResult": "actmax.results.compare",
     "MaximizeResult": "actmax.results.maximize",
-    "ObserveResult": "actmax.observation.result",
+    "ObserveResult": "actmax.results.observe",
     "check": "actmax.api.check",
     "compare": "actmax.api.compare",
     "investigate": "actmax.api.investigate",

@@ -15,7 +15,7 @@ from actmax.api.observe import observe
 from actmax.atlas.neuronpedia import export_neuronpedia
 from actmax.corpus.tokens import tokens_of_texts
 from actmax.corpus.windows import windows_of
-from actmax.observation.result import ObserveResult
+from actmax.results.observe import ObserveResult
 
 # The columns of Neuronpedia's tables.
 ACTIVATION = frozenset(

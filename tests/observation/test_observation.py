@@ -21,7 +21,7 @@ from actmax.errors import ActmaxError
 from actmax.models.load import wrap
 from actmax.models.model import Model
 from actmax.models.read import read as really_read
-from actmax.observation.result import ObserveResult
+from actmax.results.observe import ObserveResult
 from actmax.results.rendering import use_renderer
 from actmax.results.schema import schema_of
 

@@ -13,10 +13,10 @@ from tests.tiny import tiny_model, tiny_tokenizer
 from actmax.api.observe import observe
 from actmax.corpus.tokens import tokens_of_texts
 from actmax.corpus.windows import windows_of
-from actmax.observation.result import ObserveResult
 from actmax.report.heat import heat
-from actmax.report.observe import conclusion, page, summary
+from actmax.report.observe import page, summary
 from actmax.report.page import MOST_BYTES
+from actmax.results.observe import ObserveResult
 
 HOSTILE = [
     "<script>document.title='owned';alert(1)</script> the cat",
@@ -114,5 +114,4 @@ def test_the_page_says_what_was_not_whole(hostile: ObserveResult) -> None:
     assert "was stopped" in page(replace(hostile, complete=False))
     assert "was stopped" not in page(hostile)
     assert "What this cannot tell" in page(hostile)
-    said = conclusion(hostile, hostile.units[0])
-    assert said.startswith(f"In {hostile.units[0].count:,} tokens")
+    assert hostile.conclusion[0].startswith(f"In {hostile.units[0].count:,} tokens")

@@ -6,12 +6,12 @@ from dataclasses import fields
 
 import pytest
 
-from actmax.observation.result import ObserveResult
 from actmax.results.check import CheckResult
 from actmax.results.compare import CompareResult
 from actmax.results.frames import Framed
 from actmax.results.investigate import InvestigateResult
 from actmax.results.maximize import MaximizeResult
+from actmax.results.observe import ObserveResult
 from actmax.results.rendering import Renderer, renderer_of
 from actmax.results.reproduce import ReproduceResult
 from actmax.results.saving import Saved

@@ -32,10 +32,11 @@ from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
-from actmax.observation.observation import UnitObservation, observe_unit
+from actmax.observation.observation import observe_unit
 from actmax.progress import Progress, silent
 from actmax.results.finding import Check, Number, Passage, Picture, Series
 from actmax.results.investigate import InvestigateResult, Seen, Soft, Text
+from actmax.results.observed_unit import UnitObservation
 from actmax.results.reproduce import ReproduceResult
 
 RUNS = 10

@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
+from actmax.api.provenance import manifest_of
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.corpus.reading import WINDOWS_AT_ONCE, Readings, read_units
 from actmax.corpus.sinks import MULTIPLE
-from actmax.corpus.tokens import tokenizer_hash
 from actmax.corpus.windows import Windows, windows_of
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy, bos_id, bos_policy
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
 from actmax.observation.observation import observe_unit
-from actmax.observation.result import Corpus, ObserveResult, ReadingCost, Settings
 from actmax.progress import Progress, silent
-from actmax.results.manifest import Manifest, library_versions
+from actmax.results.manifest import Manifest
+from actmax.results.observe import ObservationSettings, ObservedCorpus, ObserveResult, ReadingCost
 
 MAX_TOKENS = 128_000
 """Tokens that are read unless asked otherwise: about a thousand windows."""
@@ -97,7 +98,7 @@ def observe(
         n_blocks=model.n_blocks,
         corpus=described,
         units=observed,
-        settings=Settings(
+        settings=ObservationSettings(
             top, context, max_tokens, field, policy, include_sinks, all_examples, sink_multiple=MULTIPLE
         ),
         cost=ReadingCost(described.tokens, seconds),
@@ -106,12 +107,12 @@ def observe(
     )
 
 
-def describe_corpus(readings: Readings) -> Corpus:
+def describe_corpus(readings: Readings) -> ObservedCorpus:
     """What was read, of windows that may have been read in part."""
     windows, tokens = readings.windows, readings.windows.tokens
     if not readings.complete:
         windows = Windows(tokens, windows.length, windows.bos, windows.chosen[: readings.n_windows])
-    return Corpus(
+    return ObservedCorpus(
         name=tokens.name,
         sha256=tokens.text_sha256,
         tokens=windows.n_tokens,
@@ -127,27 +128,12 @@ def describe_corpus(readings: Readings) -> Corpus:
 
 def _check(*, top: int, context: int) -> None:
     if top < 1:
-        raise ActmaxError(f"{top} examples are none; give --top at least 1.")
+        raise ActmaxError(f"--top must be at least 1 (got {top}).")
     if context < 0:
-        raise ActmaxError(f"A context of {context} tokens is none; give --context 0 or more.")
+        raise ActmaxError(f"--context must be at least 0 (got {context}).")
 
 
 def _manifest(model: Model, windows: Windows, policy: BosPolicy, command: str) -> Manifest:
     meant = "none was added" if windows.bos is None else f"id {windows.bos} begins every window"
-    return Manifest(
-        model=model.name,
-        revision=model.source.revision,
-        sha256=model.source.sha256,
-        tokenizer_sha256=tokenizer_hash(model.tokenizer),
-        family=str(model.net.config.model_type),
-        dtype=str(model.dtype).removeprefix("torch."),
-        device=str(model.device),
-        versions=library_versions(),
-        command=command,
-        seed=0,
-        corpus_sha256=windows.tokens.text_sha256,
-        vocabulary_mask=None,
-        bos=f"{policy} ({meant})",
-        stored=model.source.precision,
-        files=model.source.files,
-    )
+    made = manifest_of(model, seed=0, bos=f"{policy} ({meant})", corpus_sha256=windows.tokens.text_sha256)
+    return replace(made, command=command or made.command)

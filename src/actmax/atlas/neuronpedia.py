@@ -23,8 +23,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from actmax.observation.observation import Example, UnitObservation
-from actmax.observation.result import ObserveResult
+from actmax.results.observe import ObserveResult
+from actmax.results.observed_unit import CorpusExample, UnitObservation
 from actmax.results.store import write_files
 
 CREATOR = "clkht01d40000jv08hvalcvly"
@@ -253,7 +253,7 @@ def _feature(source: _Source, unit: UnitObservation, place: int) -> dict[str, An
 
 def _activations(source: _Source, unit: UnitObservation, place: int) -> Iterator[dict[str, Any]]:
     levels = unit.quantiles
-    groups: list[tuple[Sequence[Example], Mapping[str, float | None]]] = [
+    groups: list[tuple[Sequence[CorpusExample], Mapping[str, float | None]]] = [
         (unit.top, {"binMin": None, "binMax": None, "binContains": None}),
         (unit.bottom, {"binMin": None, "binMax": None, "binContains": None}),
     ]
@@ -274,7 +274,7 @@ def _activation(
     source: _Source,
     unit: UnitObservation,
     place: int,
-    example: Example,
+    example: CorpusExample,
     bounds: Mapping[str, float | None],
 ) -> dict[str, Any]:
     values = [0.0 if value != value else value for value in example.values]

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from actmax.observation.observation import Example, UnitObservation
-    from actmax.observation.result import ObserveResult
+    from actmax.results.observe import ObserveResult
+    from actmax.results.observed_unit import CorpusExample, UnitObservation
 
 _BEFORE, _AFTER = 44, 22
 """Characters of context in the terminal; the page and result.json hold all of it."""
@@ -196,7 +196,7 @@ def _show_winners(unit: UnitObservation, screen: Console) -> None:
         screen.print(line)
 
 
-def _line(example: Example, *, plain: bool) -> Text:
+def _line(example: CorpusExample, *, plain: bool) -> Text:
     """One example on one line, the token in reverse, or between marks where there are no colours."""
     from rich.text import Text
 

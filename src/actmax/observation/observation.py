@@ -23,6 +23,15 @@ from actmax.corpus.reading import Readings, positions
 from actmax.corpus.sinks import nothing_left
 from actmax.corpus.token_text import token_text
 from actmax.corpus.windows import Windows
+from actmax.results.observed_unit import (
+    CorpusExample,
+    Excluded,
+    LeftOut,
+    ObservedQuantile,
+    UnitHistogram,
+    UnitObservation,
+    WinningToken,
+)
 
 BINS = 100
 QUANTILES = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
@@ -30,103 +39,6 @@ EACH_QUANTILE = 2
 """Examples shown for each quantile."""
 WINNERS = 50
 """Winning tokens that are listed."""
-
-
-@dataclass(frozen=True)
-class Example:
-    """One position of the corpus with what is around it, as far as the model read it in the same window."""
-
-    activation: float
-    token: str
-    text_before: str
-    text_after: str
-    document: int
-    offset: int
-    """Character of the document at which the token begins."""
-    document_name: str
-    where: int
-    """Corpus position."""
-    tokens: tuple[str, ...]
-    """The token with up to ``context`` others on either side."""
-    values: tuple[float, ...]
-    """The unit at each of ``tokens``, to float32's digits; NaN (null in the file) where it is left out."""
-    peak: int
-    """Which of ``tokens`` the example is about."""
-
-
-@dataclass(frozen=True)
-class Quantile:
-    """A value that a share of positions stays below, with examples of about that activation."""
-
-    quantile: float
-    value: float
-    examples: tuple[Example, ...]
-
-
-@dataclass(frozen=True)
-class Winner:
-    """A token, and how many windows it wins."""
-
-    token: str
-    id: int
-    count: int
-    share: float
-    """Of the windows."""
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """Counts of values between edges, equally wide from the minimum to the maximum."""
-
-    edges: tuple[float, ...]
-    counts: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Left:
-    """Positions that statistics and examples leave out."""
-
-    count: int
-    share: float
-    """Of all positions that were read, BOS among them and padding not."""
-
-
-@dataclass(frozen=True)
-class Excluded:
-    """What was left out, by kind."""
-
-    position_0: Left
-    """BOS, or without it the first token of each window."""
-    sinks: Left
-    """Other positions whose residual norm is far above the median at the unit's depth."""
-
-
-@dataclass(frozen=True)
-class UnitObservation:
-    """One unit on a corpus; activations are in the units of the site."""
-
-    unit: str
-    site: str
-    index: int | None
-    count: int
-    """Positions that the statistics are of."""
-    mean: float
-    std: float
-    min: float
-    max: float
-    density: float
-    """Share of positions above zero."""
-    histogram: Histogram
-    top: tuple[Example, ...]
-    bottom: tuple[Example, ...]
-    quantiles: tuple[Quantile, ...]
-    top_tokens: tuple[Winner, ...]
-    """Tokens at the maximum of windows, most frequent first (at most 50 are listed)."""
-    bottom_tokens: tuple[Winner, ...]
-    """The same for minima."""
-    windows: int
-    """Windows with a kept position."""
-    excluded: Excluded
 
 
 def observe_unit(
@@ -177,7 +89,7 @@ def observe_unit(
         min=float(kept_values.min()),
         max=float(kept_values.max()),
         density=float((kept_values > 0).mean()),
-        histogram=Histogram(tuple(map(float, edges)), tuple(map(int, counts))),
+        histogram=UnitHistogram(tuple(map(float, edges)), tuple(map(int, counts))),
         top=view.examples(down, top, all_examples=all_examples),
         bottom=view.examples(up, top, all_examples=all_examples),
         quantiles=tuple(view.quantiles(kept_values, up)),
@@ -196,8 +108,8 @@ def _ranked(values: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     return np.argsort(values, kind="stable")
 
 
-def _left(count: int, read: int) -> Left:
-    return Left(count, count / read)
+def _left(count: int, read: int) -> LeftOut:
+    return LeftOut(count, count / read)
 
 
 def _winners(
@@ -205,14 +117,14 @@ def _winners(
     values: Float[np.ndarray, "window pos"],
     kept: Bool[np.ndarray, "window pos"],
     where: Int[np.ndarray, "window pos"],
-) -> tuple[Winner, ...]:
+) -> tuple[WinningToken, ...]:
     rows = np.flatnonzero(kept.any(axis=1))
     won = where[rows, values[rows].argmax(axis=1)]
     counts = Counter(int(token) for token in windows.tokens.ids[won])
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:WINNERS]
     tokenizer = windows.tokens.tokenizer
     return tuple(
-        Winner(token_text(tokenizer, token), token, count, count / len(rows)) for token, count in ranked
+        WinningToken(token_text(tokenizer, token), token, count, count / len(rows)) for token, count in ranked
     )
 
 
@@ -231,12 +143,12 @@ class _View:
 
     def examples(
         self, ranked: Int[np.ndarray, " n"], most: int, *, all_examples: bool
-    ) -> tuple[Example, ...]:
+    ) -> tuple[CorpusExample, ...]:
         """The first ``most`` of the ranked places, by default one a document and a context."""
         if all_examples:
             return tuple(self.example(int(place)) for place in ranked[:most])
         _, firsts = np.unique(self.document[ranked], return_index=True)
-        found: list[Example] = []
+        found: list[CorpusExample] = []
         seen: set[tuple[str, str, str]] = set()
         for first in np.sort(firsts):
             if len(found) == most:
@@ -248,7 +160,9 @@ class _View:
                 found.append(example)
         return tuple(found)
 
-    def quantiles(self, values: Float[np.ndarray, " n"], ranked: Int[np.ndarray, " n"]) -> Iterator[Quantile]:
+    def quantiles(
+        self, values: Float[np.ndarray, " n"], ranked: Int[np.ndarray, " n"]
+    ) -> Iterator[ObservedQuantile]:
         """Each quantile with the examples nearest to it in rank, of different documents where possible."""
         at = np.quantile(values, QUANTILES)
         for quantile, value in zip(QUANTILES, at, strict=True):
@@ -260,9 +174,9 @@ class _View:
             for rank in near:
                 chosen.setdefault(int(self.document[ranked[rank]]), int(ranked[rank]))
             places = list(chosen.values())[:EACH_QUANTILE]
-            yield Quantile(quantile, float(value), tuple(self.example(place) for place in places))
+            yield ObservedQuantile(quantile, float(value), tuple(self.example(place) for place in places))
 
-    def example(self, place: int) -> Example:
+    def example(self, place: int) -> CorpusExample:
         """One kept position, shown."""
         row, column = int(self.rows[place]), int(self.columns[place])
         where = int(self.where[row, column])
@@ -274,7 +188,7 @@ class _View:
         before, _, after = self.windows.context(where, self.context, self.context)
         location = self.windows.locate(where)
         tokens = tuple(self._label(first, last))
-        return Example(
+        return CorpusExample(
             activation=float(self.values[row, column]),
             token=tokens[where - first],
             text_before=before,

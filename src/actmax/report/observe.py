@@ -11,13 +11,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from actmax.legible import legible
-from actmax.numbers import count, number, percent, seconds
-from actmax.observation.observation import Example, UnitObservation, Winner
-from actmax.observation.result import ObserveResult
+from actmax.numbers import count, percent, seconds
 from actmax.report.heat import heat
 from actmax.report.observe_plots import histogram
-from actmax.report.page import MOST_BYTES, Plot, Stat, pairs, render
+from actmax.report.page import MOST_BYTES, Plot, Stat, pairs, render, stats_of
+from actmax.results.observe import ObserveResult
+from actmax.results.observed_unit import CorpusExample, UnitObservation, WinningToken
 from actmax.results.plain import to_plain
 
 WINNERS = 10
@@ -26,7 +25,7 @@ _SIZES = (20, 12, 8, 5, 3, 2, 1)
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownExample:
     """One example on the page."""
 
     activation: float
@@ -35,27 +34,27 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Level:
+class ShownQuantile:
     """One quantile on the page."""
 
     name: str
     value: float
-    examples: tuple[Shown, ...]
+    examples: tuple[ShownExample, ...]
 
 
 @dataclass(frozen=True)
-class Part:
+class ObservedPart:
     """One unit on the page."""
 
     unit: UnitObservation
     conclusion: str
     stats: list[Stat]
     figure: Plot | None
-    top: tuple[Shown, ...]
-    bottom: tuple[Shown, ...]
-    levels: tuple[Level, ...]
-    winners: tuple[Winner, ...]
-    losers: tuple[Winner, ...]
+    top: tuple[ShownExample, ...]
+    bottom: tuple[ShownExample, ...]
+    levels: tuple[ShownQuantile, ...]
+    winners: tuple[WinningToken, ...]
+    losers: tuple[WinningToken, ...]
 
 
 def page(result: ObserveResult) -> str:
@@ -84,7 +83,7 @@ def _context(result: ObserveResult, size: int, figures: Sequence[Plot | None]) -
     asked = max((max(len(unit.top), len(unit.bottom)) for unit in result.units), default=0)
     return {
         "result": result,
-        "parts": [_part(result, unit, size, figures[k]) for k, unit in enumerate(result.units)],
+        "parts": [_part(result, k, size, figures[k]) for k in range(len(result.units))],
         "notices": _notices(result),
         "fewer": size if size < asked else None,
         "settings": pairs(to_plain(result.settings)),
@@ -96,12 +95,13 @@ def _context(result: ObserveResult, size: int, figures: Sequence[Plot | None]) -
     }
 
 
-def _part(result: ObserveResult, unit: UnitObservation, size: int, figure: Plot | None) -> Part:
+def _part(result: ObserveResult, k: int, size: int, figure: Plot | None) -> ObservedPart:
+    unit = result.units[k]
     full = max(abs(unit.min), abs(unit.max))
 
-    def shown(examples: tuple[Example, ...], most: int = size) -> tuple[Shown, ...]:
+    def shown(examples: tuple[CorpusExample, ...], most: int = size) -> tuple[ShownExample, ...]:
         return tuple(
-            Shown(
+            ShownExample(
                 example.activation,
                 heat(example.tokens, example.values, example.peak, full),
                 example.document_name,
@@ -109,15 +109,15 @@ def _part(result: ObserveResult, unit: UnitObservation, size: int, figure: Plot 
             for example in examples[:most]
         )
 
-    return Part(
+    return ObservedPart(
         unit=unit,
-        conclusion=conclusion(result, unit),
+        conclusion=result.conclusion[k],
         stats=_stats(unit),
         figure=figure,
         top=shown(unit.top),
         bottom=shown(unit.bottom),
         levels=tuple(
-            Level(_level(level.quantile), level.value, shown(level.examples, 2 if size > 3 else 1))
+            ShownQuantile(_level(level.quantile), level.value, shown(level.examples, 2 if size > 3 else 1))
             for level in reversed(unit.quantiles)
         ),
         winners=unit.top_tokens[:WINNERS],
@@ -125,39 +125,11 @@ def _part(result: ObserveResult, unit: UnitObservation, size: int, figure: Plot 
     )
 
 
-def conclusion(result: ObserveResult, unit: UnitObservation) -> str:
-    """One or two sentences that say what was seen."""
-    of = f"In {count(unit.count)} tokens of {result.corpus.name}"
-    if not unit.top:
-        return f"{of} there is no example."
-    high, low = unit.top[0], unit.bottom[0]
-    said = (
-        f"{of} this unit goes from {number(unit.min)} (at {_quoted(low.token)})"
-        f" to {number(unit.max)} (at {_quoted(high.token)})."
-    )
-    inner = {level.quantile: level.value for level in unit.quantiles}
-    if 0.25 in inner and 0.75 in inner:
-        said += f" At half of them it stays between {number(inner[0.25])} and {number(inner[0.75])}."
-    return said
-
-
-def _quoted(token: str) -> str:
-    return f"“{legible(token.strip(' ')) or '·'}”"
-
-
 def _stats(unit: UnitObservation) -> list[Stat]:
     out = unit.excluded
-    return [
-        Stat("Largest", number(unit.max), "the activation of the first example below"),
-        Stat("Smallest", number(unit.min), "the other end; units speak with both signs"),
-        Stat("Mean", number(unit.mean), f"standard deviation {number(unit.std)}"),
-        Stat("Above zero", percent(unit.density), f"of {count(unit.count)} positions"),
-        Stat(
-            "Left out",
-            percent(out.position_0.share + out.sinks.share),
-            f"position 0 ({percent(out.position_0.share)}) and sinks ({percent(out.sinks.share)})",
-        ),
-    ]
+    share = percent(out.position_0.share + out.sinks.share)
+    kinds = f"position 0 ({percent(out.position_0.share)}) and sinks ({percent(out.sinks.share)})"
+    return [*stats_of(unit), Stat("Left out", share, kinds)]
 
 
 def _level(quantile: float) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from actmax.numbers import count, number
-from actmax.observation.observation import UnitObservation
 from actmax.report.figure import BLUE, INK, MUTED, ORANGE, axes, figure, svg
 from actmax.report.page import Plot
+from actmax.results.observed_unit import UnitObservation
 
 
 def histogram(unit: UnitObservation, name: str) -> Plot:

@@ -13,7 +13,7 @@ KINDS = {
     "investigate": "actmax.results.investigate:InvestigateResult",
     "manifest": "actmax.results.manifest:Manifest",
     "maximize": "actmax.results.maximize:MaximizeResult",
-    "observe": "actmax.observation.result:ObserveResult",
+    "observe": "actmax.results.observe:ObserveResult",
     "reproduce": "actmax.results.reproduce:ReproduceResult",
     "select": "actmax.results.select:SelectResult",
 }

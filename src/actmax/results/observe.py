@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 from actmax.errors import ActmaxError, nearest
-from actmax.observation.observation import UnitObservation
-from actmax.results.frames import Framed
+from actmax.legible import legible
+from actmax.numbers import count, number
+from actmax.results.frames import Framed, columns_of, no_table
 from actmax.results.manifest import Manifest
+from actmax.results.observed_unit import CorpusExample, UnitObservation, WinningToken
 from actmax.results.saving import Saved
-from actmax.results.shown import Beside
+from actmax.results.shown import Beside, Keywords
 
 SCHEMA = "actmax.observe/1"
 
-_STATISTICS = ("unit", "site", "index", "count", "mean", "std", "min", "max", "density")
-_EXAMPLE = (
-    "activation",
-    "token",
-    "text_before",
-    "text_after",
-    "document",
-    "document_name",
-    "offset",
-    "where",
-)
-
 
 @dataclass(frozen=True)
-class Corpus:
+class ObservedCorpus:
     """What was read."""
 
     name: str
     sha256: str
     """Of the corpus's text."""
     tokens: int
-    """That were read, without BOS and padding."""
+    """Tokens that were read, without BOS and padding."""
     corpus_tokens: int
-    """That the corpus has (of a bounded or streamed one: that were stored)."""
+    """Tokens that the corpus has (of a bounded or streamed one: that were stored)."""
     documents: int
-    """That the tokens read come from."""
+    """Documents that the tokens read come from."""
     windows: int
     window: int
     """Positions of a window, with BOS."""
@@ -53,7 +43,7 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ObservationSettings:
     """What was asked for."""
 
     top: int
@@ -84,13 +74,18 @@ class ObserveResult(Saved, Framed):
     model: str
     n_blocks: int
     """Blocks of the model."""
-    corpus: Corpus
-    units: tuple[UnitObservation, ...]
-    settings: Settings
+    corpus: ObservedCorpus
+    units: Annotated[tuple[UnitObservation, ...], Keywords(minItems=1)]
+    settings: ObservationSettings
     cost: ReadingCost
     manifest: Annotated[Manifest, Beside()]
     complete: bool = True
     """False where the user stopped before all windows were read."""
+    conclusion: tuple[str, ...] = field(init=False, default=())
+    """What was seen, one text per unit; it follows from the numbers."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "conclusion", tuple(_seen(unit, self.corpus.name) for unit in self.units))
 
     def unit(self, name: str) -> UnitObservation:
         """One of the units, by its name as it was given.
@@ -111,19 +106,19 @@ class ObserveResult(Saved, Framed):
             ActmaxError: there is no such table.
         """
         if what in (None, "units"):
-            return {name: [getattr(unit, name) for unit in self.units] for name in _STATISTICS}
+            return columns_of(self.units, UnitObservation)
         if what == "examples":
-            rows = [
+            examples = [
                 (unit.unit, end, rank, example)
                 for unit in self.units
                 for end, examples in (("top", unit.top), ("bottom", unit.bottom))
                 for rank, example in enumerate(examples)
             ]
             return {
-                "unit": [row[0] for row in rows],
-                "end": [row[1] for row in rows],
-                "rank": [row[2] for row in rows],
-                **{name: [getattr(row[3], name) for row in rows] for name in _EXAMPLE},
+                "unit": [row[0] for row in examples],
+                "end": [row[1] for row in examples],
+                "rank": [row[2] for row in examples],
+                **columns_of([row[3] for row in examples], CorpusExample),
             }
         if what == "tokens":
             won = [
@@ -135,8 +130,26 @@ class ObserveResult(Saved, Framed):
             return {
                 "unit": [row[0] for row in won],
                 "end": [row[1] for row in won],
-                **{
-                    name: [getattr(row[2], name) for row in won] for name in ("token", "id", "count", "share")
-                },
+                **columns_of([row[2] for row in won], WinningToken),
             }
-        raise ActmaxError(f"There is no table {what!r}; ask for 'units', 'examples' or 'tokens'.")
+        raise no_table(what, "units", "examples", "tokens")
+
+
+def _seen(unit: UnitObservation, corpus: str) -> str:
+    """One or two sentences that say what was seen of a unit."""
+    of = f"In {count(unit.count)} tokens of {corpus}"
+    if not unit.top:
+        return f"{of} there is no example of {unit.unit}."
+    high, low = unit.top[0], unit.bottom[0]
+    said = (
+        f"{of} {unit.unit} goes from {number(unit.min)} (at {_quoted(low.token)})"
+        f" to {number(unit.max)} (at {_quoted(high.token)})."
+    )
+    inner = {level.quantile: level.value for level in unit.quantiles}
+    if 0.25 in inner and 0.75 in inner:
+        said += f" At half of them it stays between {number(inner[0.25])} and {number(inner[0.75])}."
+    return said
+
+
+def _quoted(token: str) -> str:
+    return f"“{legible(token.strip(' ')) or '·'}”"
