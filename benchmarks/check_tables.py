@@ -23,8 +23,9 @@ import numpy as np
 import actmax
 from actmax.api.check import MAX_TOKENS, WINDOW
 from actmax.api.investigate import investigate
-from actmax.checks.battery import OTHERS, gather, measures, sample_of
-from actmax.checks.measure import Measure, rank_p
+from actmax.checks.assumption import Measure
+from actmax.checks.ranks import rank_p
+from actmax.checks.run import OTHERS, gather, measures, sample_of
 from actmax.checks.shuffled import shuffled_copy
 from actmax.checks.verdicts import LEVEL, standing
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
@@ -145,7 +146,7 @@ def false_alarms(model: Model, n: int, seed: int) -> str:
     for k, others in enumerate((n + OTHERS - 1, OTHERS)):
         copied = shuffled_copy(model, seed + k)
         sample = sample_of(copied, resolve(copied, KNOWN), windows, seed + k, others)
-        found.append(list(measures(gather(sample, seed + k), control=True)))
+        found.append(list(measures(gather(sample, seed + k, brief=True))))
     lines = [
         f"Of {n} random units of `{KNOWN.partition(':')[0]}` in a copy with shuffled weights, each judged"
         f" against {OTHERS} others and against {1 + OTHERS} units of another copy with shuffled weights,"
@@ -154,9 +155,9 @@ def false_alarms(model: Model, n: int, seed: int) -> str:
         f"| check | p at most 0.05 among {OTHERS} others | meaningful | share |",
         "|---|---|---|---|",
     ]
-    for mine, control in zip(*found, strict=True):
+    for (check, mine), (_, control) in zip(*found, strict=True):
         ranked, called = alarms(mine, control, n, seed)
-        lines.append(f"| {mine.assumption} | {ranked} of {n} | {called} of {n} | {100 * called / n:.0f} % |")
+        lines.append(f"| {check.assumption} | {ranked} of {n} | {called} of {n} | {100 * called / n:.0f} % |")
     return "\n".join(lines) + "\n"
 
 
@@ -170,7 +171,8 @@ def alarms(measure: Measure, control: Measure, n: int, seed: int) -> tuple[int, 
         chosen = [rest[j] for j in rng.choice(len(rest), OTHERS, replace=False)]
         p = rank_p(values[k], chosen)
         ranked += p <= LEVEL
-        called += standing(p, rank_p(values[k], [control.statistic, *control.others])) == "stands out"
+        p_shuffled = rank_p(values[k], [control.statistic, *control.others])
+        called += standing(values[k], p, p_shuffled) == "stands out"
     return ranked, called
 
 

@@ -87,7 +87,7 @@ def test_a_token_method_is_compared_with_random_tokens_and_an_unrelated_unit(bri
     assert unique.value == len({one for run in result.runs for one in run.ids})
     labels = [control.label for control in unique.controls]
     assert labels == ["random tokens", "an unrelated unit, as many runs"]
-    assert "random tokens" in result.sentence
+    assert "random tokens" in result.conclusion[0]
     without = reproduce(model, "hidden_states.2:5", runs=2, unrelated=0, **brief)
     assert [control.label for control in without.number("unique_tokens").controls] == ["random tokens"]
 

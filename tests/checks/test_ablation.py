@@ -9,7 +9,7 @@ from scipy.special import rel_entr
 from tests.tiny import tiny_model
 
 from actmax.checks import ablation
-from actmax.checks.ablation import Change, Example, beginnings, effects_of, upto
+from actmax.checks.ablation import AblationPoint, Change, beginnings, effects_of, upto
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sites import LOGITS, Site, Unit, resolve
@@ -53,7 +53,7 @@ def test_batches_are_what_plain_runs_give(rows_at_once: int, monkeypatch: pytest
     for k, (row, position) in enumerate(PLACES):
         changes = tuple(Change(unit, 3.0 + k) for unit in units[: 1 + k % 3])
         after = ROWS[row, position : position + 4]
-        examples.append(Example(upto(known[row], position), after, changes))
+        examples.append(AblationPoint(upto(known[row], position), after, changes))
     found = effects_of(MODEL, examples)
     assert len(found) == len(PLACES)
     for (row, position), example, effect in zip(PLACES, examples, found, strict=True):

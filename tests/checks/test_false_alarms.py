@@ -7,8 +7,9 @@ import pytest
 from tests.checks.planted import letters
 from tests.tiny import tiny_model
 
-from actmax.checks.battery import gather, measures, sample_of
-from actmax.checks.measure import Measure, rank_p
+from actmax.checks.assumption import Assumption, Measure
+from actmax.checks.ranks import rank_p
+from actmax.checks.run import gather, measures, sample_of
 from actmax.checks.shuffled import shuffled_copy
 from actmax.checks.soft_batch import SoftProtocol
 from actmax.checks.verdicts import LEVEL
@@ -19,7 +20,7 @@ UNITS, OTHERS = 50, 13
 
 
 @pytest.fixture(scope="module")
-def found() -> list[Measure]:
+def found() -> list[tuple[Assumption, Measure]]:
     model = shuffled_copy(tiny_model("llama"), 1)
     unit = resolve(model, "blocks.1.mlp.hook_post:0")
     brief = SoftProtocol(length=3, steps=5, lr=0.01)
@@ -27,17 +28,19 @@ def found() -> list[Measure]:
     return list(measures(gather(sample, 0, protocol=brief)))
 
 
-def test_each_check_calls_at_most_five_percent_of_them_meaningful(found: list[Measure]) -> None:
-    assert [one.name for one in found] == ["one-feature", "importance", "continuity", "readability"]
-    for measure in found:
+def test_each_check_calls_at_most_five_percent_of_them_meaningful(
+    found: list[tuple[Assumption, Measure]],
+) -> None:
+    assert [one.name for one, _ in found] == ["one-feature", "importance", "continuity", "readability"]
+    for check, measure in found:
         values = [measure.statistic, *measure.others]
         assert len(values) == UNITS + OTHERS + 1
         p = [rank_p(value, values[:k] + values[k + 1 :]) for k, value in enumerate(values)]
-        assert sum(one <= LEVEL for one in p) <= LEVEL * len(values), measure.name
+        assert sum(one <= LEVEL for one in p) <= LEVEL * len(values), check.name
         rng = np.random.default_rng(0)
         alarms = 0
         for k in range(UNITS):
             rest = values[:k] + values[k + 1 :]
             chosen = rng.choice(len(rest), 19, replace=False)
             alarms += rank_p(values[k], [rest[j] for j in chosen]) <= LEVEL
-        assert alarms <= 6, f"{measure.name}: {alarms} of {UNITS}, where 2.5 are expected"
+        assert alarms <= 6, f"{check.name}: {alarms} of {UNITS}, where 2.5 are expected"

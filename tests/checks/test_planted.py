@@ -10,25 +10,27 @@ import torch
 from tests.checks.planted import TRIGGERS, discontinuous, letters, reads, token, triggered, wired
 from tests.tiny import tiny_model
 
-from actmax.checks.battery import gather
-from actmax.checks.continuity import continuity
-from actmax.checks.importance import importance
-from actmax.checks.measure import Measure
-from actmax.checks.one_feature import one_feature
-from actmax.checks.others import other_units
+from actmax.checks.assumption import Material, Measure
+from actmax.checks.assumptions.continuity import Continuity
+from actmax.checks.assumptions.importance import Importance
+from actmax.checks.assumptions.one_feature import OneFeature
+from actmax.checks.assumptions.readability import Readability
+from actmax.checks.controls import other_units
 from actmax.checks.predictor import detect
-from actmax.checks.readability import FoundText, readability
-from actmax.checks.sample import Sample, input_site, take_sample
+from actmax.checks.run import gather
+from actmax.checks.sample import UnitSample, input_site, take_sample
 from actmax.checks.soft_batch import SoftProtocol
+from actmax.checks.texts import SourcedText
 from actmax.checks.verdicts import judge
 from actmax.models.model import Model
 from actmax.models.sites import resolve
+from actmax.progress import silent
 
 WINDOWS = letters()
 BRIEF = SoftProtocol(length=3, steps=5, lr=0.01)
 
 
-def sample_of(model: Model, unit: str, others: int = 19) -> Sample:
+def sample_of(model: Model, unit: str, others: int = 19) -> UnitSample:
     target = resolve(model, unit)
     return take_sample(model, target, other_units(model, target, others, 0), WINDOWS)
 
@@ -36,7 +38,7 @@ def sample_of(model: Model, unit: str, others: int = 19) -> Sample:
 @pytest.mark.parametrize("n", [1, 3])
 def test_the_number_of_triggers_is_recovered_with_an_example_of_each(n: int) -> None:
     sample = sample_of(triggered(*TRIGGERS[:n]), "blocks.1.mlp.hook_pre:0", others=3)
-    found = one_feature(sample, seed=0)
+    found = OneFeature().measure(Material(sample, BRIEF, 0), silent)
     assert found.facts["kinds"] == n
     assert len(found.groups) == n
     shown = {passage.token.strip() for group in found.groups for passage in group.passages}
@@ -45,30 +47,34 @@ def test_the_number_of_triggers_is_recovered_with_an_example_of_each(n: int) -> 
         assert len({passage.token for passage in group.passages}) == 1
     assert found.statistic == pytest.approx(1 / n, abs=0.1), "the share of pairs that share a context"
     assert found.facts["distinct_tokens"] == pytest.approx(n, rel=0.1)
-    assert judge(found).answer == ("one kind of context" if n == 1 else f"{n} kinds of context")
+    assert judge(OneFeature(), found).answer == ("one kind of context" if n == 1 else f"{n} kinds of context")
+
+
+def importance(model: Model) -> Measure:
+    return Importance().measure(Material(sample_of(model, "blocks.1.mlp.hook_post:0"), BRIEF, 0), silent)
 
 
 def test_a_unit_that_the_output_reads_is_important_and_one_that_nothing_reads_is_not() -> None:
-    read = judge(importance(sample_of(wired(40.0), "blocks.1.mlp.hook_post:0"), seed=0))
+    read = judge(Importance(), importance(wired(40.0)))
     assert (read.answer, read.meaningful) == ("important", True)
     assert read.number("ablation_kl").value > 0.01
     assert read.number("relative_effect").value > 10
     assert read.number("clamp_kl").value > 0.01
-    unread = judge(importance(sample_of(wired(0.0), "blocks.1.mlp.hook_post:0"), seed=0))
+    unread = judge(Importance(), importance(wired(0.0)))
     assert (unread.answer, unread.meaningful) == ("nothing reads it", False)
     assert unread.number("ablation_kl").value < 1e-7
     assert unread.number("zero_kl").value < 1e-7
 
 
 def test_the_more_active_the_more_important_where_the_output_reads_it_evenly() -> None:
-    found = importance(sample_of(wired(5.0), "blocks.1.mlp.hook_post:0"), seed=0)
+    found = importance(wired(5.0))
     rank = next(number for number in found.numbers if number.name == "rank_correlation")
     assert rank.value > 0.5
 
 
 def measure_continuity(model: Model, unit: str) -> Measure:
     material = gather(sample_of(model, unit, others=3), 0, protocol=BRIEF)
-    return continuity(material.sample, material.optima, "mean", 0)
+    return Continuity().measure(material, silent)
 
 
 def test_a_linear_unit_is_a_straight_line_and_a_discontinuous_one_a_cliff() -> None:
@@ -77,19 +83,24 @@ def test_a_linear_unit_is_a_straight_line_and_a_discontinuous_one_a_cliff() -> N
     assert linear.facts["bend"] == pytest.approx(0, abs=1e-4)
     cliff = measure_continuity(discontinuous(), "blocks.1.mlp.hook_post:0")
     assert cliff.facts["jump"] > 0.5
-    assert judge(cliff).answer == "it jumps"
+    assert judge(Continuity(), cliff).answer == "it jumps"
+
+
+def readability(sample: UnitSample, *texts: str) -> Measure:
+    material = gather(sample, 0, protocol=BRIEF, texts=[SourcedText("by hand", text) for text in texts])
+    return Readability().measure(material, silent)
 
 
 @pytest.mark.parametrize(("what", "token_knows"), [("token", True), ("before", False)])
 def test_what_a_unit_depends_on_is_what_predicts_it(what: str, token_knows: bool) -> None:
-    found = readability(sample_of(reads(what), "blocks.0.mlp.hook_pre:0", others=3), [], seed=0)
+    found = readability(sample_of(reads(what), "blocks.0.mlp.hook_pre:0", others=3))
     assert found.facts["detection_auc"] > 0.9
     if token_knows:
         assert found.facts["token_auc"] > 0.9
-        assert judge(found).answer == "readable from the token"
+        assert judge(Readability(), found).answer == "readable from the token"
     else:
         assert found.facts["token_auc"] < found.facts["detection_auc"] - 0.2
-        assert judge(found).answer == "readable from context"
+        assert judge(Readability(), found).answer == "readable from context"
 
 
 def test_the_predictor_leaves_out_what_does_not_hold_on_unseen_text() -> None:
@@ -109,7 +120,7 @@ def test_the_predictor_leaves_out_what_does_not_hold_on_unseen_text() -> None:
 
 def test_a_found_text_is_judged_by_what_the_model_gives_on_it() -> None:
     sample = sample_of(triggered("a"), "blocks.1.mlp.hook_pre:0", others=3)
-    found = readability(sample, [FoundText("by hand", " d e a f"), FoundText("worse", " d e f")], seed=0)
+    found = readability(sample, " d e a f", " d e f")
     rank = next(number for number in found.numbers if number.name == "corpus_rank")
     share = float((sample.ids[sample.kept] == token("a")).mean())
     assert rank.value <= share + 0.01, "only positions with the trigger reach it"

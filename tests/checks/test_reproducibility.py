@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from tests.tiny import tiny_model
 
 from actmax.api.maximize import maximize
-from actmax.checks.others import other_units
+from actmax.checks.controls import other_units
 from actmax.checks.reproduced import numbers, soft_agreements
 from actmax.checks.reproducibility import (
     agreement,

@@ -114,7 +114,7 @@ def test_ctrl_c_in_the_middle_writes_what_is_done_and_leaves_with_130(
     def stopped(*given: object, **settings: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("actmax.checks.battery.continuity", stopped)
+    monkeypatch.setattr("actmax.checks.assumptions.continuity.Continuity.measure", stopped)
     some = ["--model", model, "--corpus", corpus, "--others", "2", "--steps", "2", "--length", "2"]
     assert main(["check", "hidden_states.2:5", *some, "--out", str(tmp_path)]) == 130
     assert f"what was done is in {str(tmp_path)!r}" in capsys.readouterr().err

@@ -6,15 +6,13 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from itertools import zip_longest
 
 from actmax.api.provenance import manifest_of
 from actmax.api.searched import named_method, search_text
-from actmax.checks.battery import OTHERS, QUICK, Material, gather, measures, sample_of
-from actmax.checks.measure import Measure
-from actmax.checks.readability import FoundText
-from actmax.checks.shuffled import shuffled_copy
-from actmax.checks.verdicts import judge
+from actmax.checks.conclusion import concluded
+from actmax.checks.registry import descriptions
+from actmax.checks.run import OTHERS, QUICK, gather, judged, sample_of
+from actmax.checks.texts import GIVEN, SourcedText
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.corpus.windows import Windows, windows_of
 from actmax.errors import ActmaxError
@@ -22,8 +20,7 @@ from actmax.inputs.bos import BosPolicy, bos_id
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
 from actmax.progress import Progress, silent
-from actmax.results.check import CheckResult, Read
-from actmax.results.finding import Check
+from actmax.results.check import CheckResult, CorpusRead
 
 MAX_TOKENS = 12_288
 WINDOW = 128
@@ -45,7 +42,7 @@ def check(
     seed: int = 0,
     progress: Progress = silent,
 ) -> CheckResult:
-    """Check the four assumptions, each with a number, controls and a picture.
+    """Check all assumptions, each with a number, controls and a picture.
 
     Ctrl-C keeps the checks that are done; the result then says that it is not complete.
 
@@ -62,7 +59,7 @@ def check(
         texts: further texts to judge.
         bos: whether windows begin with BOS.
         seed: everything random is drawn from it.
-        progress: told how far it is.
+        progress: called with the stage and how far it is.
 
     Raises:
         ActmaxError: an unknown unit, corpus or method, or a setting out of range.
@@ -70,11 +67,11 @@ def check(
     """
     began = time.perf_counter()
     target = unit if isinstance(unit, Unit) else resolve(model, unit)
-    check_settings(others=others, steps=steps, length=length)
+    refuse_impossible(others=others, steps=steps, length=length)
     name = None if method is None else named_method(method)
     windows = windows_for(model, corpus, max_tokens=max_tokens, bos=bos, progress=progress)
     sample = sample_of(model, target, windows, seed, others, progress)
-    found = [FoundText("given", text) for text in texts]
+    found = [SourcedText(GIVEN, text) for text in texts]
     if name is not None:
         searched = search_text(sample, name, seed=seed, bos=bos, progress=progress)
         if not searched.complete:
@@ -82,7 +79,7 @@ def check(
         found.append(searched.text)
     protocol = replace(QUICK, steps=steps, length=length)
     material = gather(sample, seed, protocol=protocol, texts=found, progress=progress)
-    checks, whole = judged(material, shuffled=shuffled, progress=progress)
+    battery = judged(material, shuffled=shuffled, progress=progress)
     return CheckResult(
         unit=target.name,
         site=target.site.name,
@@ -91,44 +88,15 @@ def check(
         seed=seed,
         corpus=described(windows),
         settings=asdict(protocol) | {"others": len(sample.others), "max_tokens": max_tokens},
-        checks=checks,
-        shuffled=shuffled and whole,
+        checks=battery.checks,
+        shuffled=shuffled and battery.complete,
         others=tuple(other.name for other in sample.others),
         seconds=time.perf_counter() - began,
         manifest=manifest_of(model, seed=seed, bos=bos, corpus_sha256=windows.tokens.text_sha256),
-        complete=whole,
+        complete=battery.complete,
+        conclusion=(concluded(battery.checks),) if battery.measured else (),
+        methods=descriptions(),
     )
-
-
-def judged(
-    material: Material, *, shuffled: bool, progress: Progress = silent
-) -> tuple[tuple[Check, ...], bool]:
-    """The checks of some material against a shuffled copy, and whether all of them were finished.
-
-    Raises:
-        KeyboardInterrupt: stopped before the first was done.
-    """
-    sample = material.sample
-    mine: list[Measure] = []
-    control: list[Measure] = []
-    try:
-        for measure in measures(material, progress):
-            mine.append(measure)
-        if shuffled:
-            progress("shuffling the weights", 0, None)
-            copied = shuffled_copy(sample.model, material.seed)
-
-            def tell(stage: str, done: int, total: int | None) -> None:
-                progress(f"shuffled weights: {stage}", done, total)
-
-            read = sample_of(copied, sample.unit, sample.windows, material.seed, len(sample.others), tell)
-            there = gather(read, material.seed, protocol=material.protocol, progress=tell)
-            control.extend(measures(there, tell, control=True))
-    except KeyboardInterrupt:
-        if not mine:
-            raise
-        return tuple(judge(*pair) for pair in zip_longest(mine, control)), False
-    return tuple(judge(*pair) for pair in zip_longest(mine, control)), True
 
 
 def windows_for(
@@ -152,19 +120,23 @@ def windows_for(
     )
 
 
-def check_settings(*, others: int, steps: int, length: int) -> None:
+def refuse_impossible(*, others: int, steps: int, length: int) -> None:
     """Refuse settings with which nothing can be said.
 
     Raises:
         ActmaxError: the sentence names the bounds.
     """
     if others < 1:
-        raise ActmaxError(f"{others} units are nothing to compare with; give --others 19 or more.")
-    if steps < 1 or length < 1:
-        raise ActmaxError("The steps and the length are whole numbers from 1; give such.")
+        raise ActmaxError(
+            f"--others must be at least 1 (got {others}); with 19 or more a unit can stand out."
+        )
+    if steps < 1:
+        raise ActmaxError(f"--steps must be at least 1 (got {steps}).")
+    if length < 1:
+        raise ActmaxError(f"--length must be at least 1 (got {length}).")
 
 
-def described(windows: Windows) -> Read:
+def described(windows: Windows) -> CorpusRead:
     """What was read."""
     tokens = windows.tokens
-    return Read(tokens.name, tokens.text_sha256, windows.n_tokens, tokens.attribution)
+    return CorpusRead(tokens.name, tokens.text_sha256, windows.n_tokens, tokens.attribution)

@@ -13,8 +13,8 @@ from actmax.api.methods import token_method
 from actmax.api.provenance import manifest_of
 from actmax.api.reproduce_tokens import TokenSearch, Told
 from actmax.api.text_settings import TextSettings
-from actmax.checks.ordinary import random_tokens
-from actmax.checks.others import other_units
+from actmax.checks.controls import other_units, random_tokens
+from actmax.checks.registry import shared_description
 from actmax.checks.reproduced import (
     NOTHING_UNRELATED,
     as_many_runs,
@@ -136,13 +136,14 @@ def of_optima(
         settings=asdict(protocol) | {"steps_done": optima.steps},
         runs=made,
         verdict=kind,
-        sentence=sentence(kind, found, starts, soft=True),
         numbers=numbers(found, starts, unrelated, soft=True),
         pictures=pictures(found, starts, unrelated, [run.activation_final for run in made], soft=True),
         unrelated=unrelated.names,
         seconds=time.perf_counter() - began,
         manifest=manifest_of(model, seed=seed, bos="auto: none in front of free vectors"),
         complete=optima.complete,
+        conclusion=(sentence(kind, found, starts, soft=True),),
+        methods=(shared_description("reproducibility"),),
     )
 
 
@@ -176,11 +177,12 @@ def _of_tokens(
         settings=search.settings.plain(),
         runs=mine.made,
         verdict=kind,
-        sentence=sentence(kind, found, starts, soft=False),
         numbers=numbers(found, starts, others, soft=False),
         pictures=pictures(found, starts, others, [run.activation_final for run in mine.made], soft=False),
         unrelated=others.names,
         seconds=time.perf_counter() - began,
         manifest=replace(mine.manifest, seed=search.seed),
         complete=complete,
+        conclusion=(sentence(kind, found, starts, soft=False),),
+        methods=(shared_description("reproducibility"),),
     )

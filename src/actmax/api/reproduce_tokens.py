@@ -16,7 +16,7 @@ from actmax.models.model import Model
 from actmax.models.sites import Unit
 from actmax.objectives.activation import Positions
 from actmax.results.manifest import Manifest
-from actmax.results.reproduce import Repeat
+from actmax.results.reproduce import RepeatedRun
 from actmax.search.method import Step
 from actmax.search.scorer import Scorer
 
@@ -27,7 +27,7 @@ Told = Callable[[int, int, str], None]
 class TokenRuns:
     """The runs of one unit."""
 
-    made: tuple[Repeat, ...]
+    made: tuple[RepeatedRun, ...]
     complete: bool
     """False where the user stopped them; the run that was stopped is not among them."""
     manifest: Manifest | None
@@ -51,7 +51,7 @@ class TokenSearch:
 
     def of(self, model: Model, unit: Unit, told: Told) -> TokenRuns:
         """Run it; Ctrl-C ends it after the runs that are done."""
-        made: list[Repeat] = []
+        made: list[RepeatedRun] = []
         manifest: Manifest | None = None
         try:
             told(0, self.runs * self.settings.budget, f"{unit.name}: reading the corpus")
@@ -79,7 +79,7 @@ class TokenSearch:
                     return TokenRuns(tuple(made), False, manifest)
                 best, manifest = result.best_run, result.manifest
                 made.append(
-                    Repeat(
+                    RepeatedRun(
                         k,
                         best.activation_initial,
                         best.activation_final,

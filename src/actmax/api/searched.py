@@ -8,8 +8,8 @@ from actmax.api.corpus_starts import starts_of
 from actmax.api.methods import token_method
 from actmax.api.text import maximize_text
 from actmax.api.text_settings import TextSettings
-from actmax.checks.readability import FoundText
-from actmax.checks.sample import Sample
+from actmax.checks.sample import UnitSample
+from actmax.checks.texts import SourcedText
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy
 from actmax.progress import Progress, silent
@@ -21,7 +21,7 @@ from actmax.search.scorer import Scorer
 class Searched:
     """What a search found."""
 
-    text: FoundText
+    text: SourcedText
     complete: bool
     """False where the user stopped it."""
 
@@ -34,12 +34,14 @@ def named_method(method: str) -> str:
     """
     name = token_method(method)
     if name is None:
-        raise ActmaxError(f"{method!r} is no method that searches tokens; leave --method out, or name one.")
+        raise ActmaxError(
+            f"{method!r} does not search tokens; leave --method out, or name a method that does."
+        )
     return name
 
 
 def search_text(
-    sample: Sample, method: str, *, seed: int, bos: BosPolicy = "auto", progress: Progress = silent
+    sample: UnitSample, method: str, *, seed: int, bos: BosPolicy = "auto", progress: Progress = silent
 ) -> Searched:
     """Search a text for the unit of a sample, with the settings that ``maximize`` has.
 
@@ -63,4 +65,4 @@ def search_text(
     result = maximize_text(
         sample.model, sample.unit, method, settings=settings, seed=seed, known=known, on_step=tell
     )
-    return Searched(FoundText(method, result.best.text), result.complete)
+    return Searched(SourcedText(method, result.best.text), result.complete)

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from actmax.checks.ablation import Change, Example, beginnings, effects_of, upto
-from actmax.checks.others import other_units
-from actmax.checks.sample import Sample
+from actmax.checks.ablation import AblationPoint, Change, beginnings, effects_of, upto
+from actmax.checks.controls import other_units
+from actmax.checks.sample import UnitSample
 from actmax.models.read import Prefix
 from actmax.progress import Progress
 
@@ -38,7 +38,7 @@ class Ablated:
         return np.array([one == kind for one in self.kind])
 
 
-def ablate(sample: Sample, seed: int, progress: Progress, count: int) -> Ablated:
+def ablate(sample: UnitSample, seed: int, progress: Progress, count: int) -> Ablated:
     """Ablate at ``count`` examples of each kind; push up to the corpus maximum at the median ones.
 
     Changes at every example: the unit to its mean, the unit to zero, each other unit moved as far as the
@@ -58,7 +58,7 @@ def ablate(sample: Sample, seed: int, progress: Progress, count: int) -> Ablated
         if name == "median":
             up = top - float(value[0])
             changes += [Change(unit, up) for unit in (sample.unit, *sample.others)]
-        examples.append(Example(before(row, column), _after(sample, row, column), tuple(changes)))
+        examples.append(AblationPoint(before(row, column), _after(sample, row, column), tuple(changes)))
     effects = effects_of(sample.model, examples)
     mine = [0, *range(2, 1 + many)]
     pushed = [found for (name, *_), found in zip(places, effects, strict=True) if name == "median"]
@@ -77,7 +77,7 @@ def ablate(sample: Sample, seed: int, progress: Progress, count: int) -> Ablated
     )
 
 
-def relative_effects(sample: Sample, seed: int, progress: Progress) -> list[float]:
+def relative_effects(sample: UnitSample, seed: int, progress: Progress) -> list[float]:
     """The statistic of the unit, then of each of the others at its own strongest examples."""
     references = other_units(sample.model, sample.unit, len(sample.others) + REFERENCES, seed)
     references = references[len(sample.others) :] or references[:REFERENCES]
@@ -91,7 +91,7 @@ def relative_effects(sample: Sample, seed: int, progress: Progress) -> list[floa
             amount = float(sample.means[k]) - float(sample.values[k, row, column])
             moved = [Change(one, amount * (-1) ** j) for j, one in enumerate(references)]
             changes = (Change(unit, amount), *moved)
-            examples.append(Example(before(row, column), _after(sample, row, column), changes))
+            examples.append(AblationPoint(before(row, column), _after(sample, row, column), changes))
     effects = iter(effects_of(sample.model, examples))
     found = []
     for own in places:
@@ -101,7 +101,7 @@ def relative_effects(sample: Sample, seed: int, progress: Progress) -> list[floa
     return found
 
 
-def _before(sample: Sample, places: Sequence[tuple[int, int]]) -> Callable[[int, int], Prefix]:
+def _before(sample: UnitSample, places: Sequence[tuple[int, int]]) -> Callable[[int, int], Prefix]:
     """What gives the text before each of some places, run through the model."""
     rows = sorted({row for row, _ in places})
     longest = max(column for _, column in places)
@@ -110,13 +110,13 @@ def _before(sample: Sample, places: Sequence[tuple[int, int]]) -> Callable[[int,
     return lambda row, column: upto(known[row], column)
 
 
-def _after(sample: Sample, row: int, column: int) -> Int[torch.Tensor, " after"]:
+def _after(sample: UnitSample, row: int, column: int) -> Int[torch.Tensor, " after"]:
     """The tokens from a place on, as far as there are real ones."""
     real = int((sample.where[row, column : column + AFTER] >= 0).sum())
     return torch.from_numpy(sample.ids[row, column : column + real])
 
 
-def _others(sample: Sample, value: Float[np.ndarray, " unit"], size: float) -> list[Change]:
+def _others(sample: UnitSample, value: Float[np.ndarray, " unit"], size: float) -> list[Change]:
     """Each other unit moved by ``size`` in the direction of its own mean."""
     made = []
     for k, unit in enumerate(sample.others, start=1):
@@ -125,7 +125,7 @@ def _others(sample: Sample, value: Float[np.ndarray, " unit"], size: float) -> l
     return made
 
 
-def _places(sample: Sample, seed: int, examples: int) -> list[tuple[str, int, int]]:
+def _places(sample: UnitSample, seed: int, examples: int) -> list[tuple[str, int, int]]:
     """Kind, window and position of each example, where enough text follows."""
     allowed = _followed(sample)
     strongest = sample.strongest(0, examples, each=1, allowed=allowed)
@@ -145,7 +145,7 @@ def _places(sample: Sample, seed: int, examples: int) -> list[tuple[str, int, in
     return found
 
 
-def _followed(sample: Sample) -> Bool[np.ndarray, "window pos"]:
+def _followed(sample: UnitSample) -> Bool[np.ndarray, "window pos"]:
     """Kept positions that enough text follows; all kept ones where there are none such."""
     followed = np.zeros_like(sample.kept)
     followed[:, : -AFTER + 1] = sample.where[:, AFTER - 1 :] >= 0

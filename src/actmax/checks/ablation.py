@@ -31,7 +31,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Example:
+class AblationPoint:
     """A position in a text, and what is changed there."""
 
     before: Prefix
@@ -43,7 +43,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Effect:
+class AblationEffect:
     """What changes did, one row each."""
 
     kl: Float[Tensor, " change"]
@@ -72,9 +72,9 @@ def upto(beginning: Prefix, position: int) -> Prefix:
 
 
 @torch.no_grad()
-def effects_of(model: Model, examples: Sequence[Example]) -> list[Effect]:
+def effects_of(model: Model, examples: Sequence[AblationPoint]) -> list[AblationEffect]:
     """What the changes of each example do, compared with the model as it is; all units of one site."""
-    found: dict[int, Effect] = {}
+    found: dict[int, AblationEffect] = {}
     alike: dict[tuple[int, int], list[int]] = {}
     for k, one in enumerate(examples):
         alike.setdefault((one.before.ids.shape[1], len(one.after)), []).append(k)
@@ -84,7 +84,7 @@ def effects_of(model: Model, examples: Sequence[Example]) -> list[Effect]:
     return [found[k] for k in range(len(examples))]
 
 
-def _few_rows(examples: Sequence[Example], group: Sequence[int]) -> Iterator[list[int]]:
+def _few_rows(examples: Sequence[AblationPoint], group: Sequence[int]) -> Iterator[list[int]]:
     """Examples in order, so many at once as have about ``_ROWS`` rows together."""
     some: list[int] = []
     rows = 0
@@ -97,7 +97,7 @@ def _few_rows(examples: Sequence[Example], group: Sequence[int]) -> Iterator[lis
     yield some
 
 
-def _together(model: Model, examples: Sequence[Example]) -> Iterator[Effect]:
+def _together(model: Model, examples: Sequence[AblationPoint]) -> Iterator[AblationEffect]:
     """Examples with equally long beginnings and ends, in one pass."""
     site, logits = examples[0].changes[0].unit.site, Site(LOGITS)
     sizes = [1 + len(one.changes) for one in examples]
@@ -137,7 +137,7 @@ def _stacked(pieces: Sequence[Prefix], sizes: Sequence[int]) -> Prefix:
     return replace(pieces[0], keys_values=tuple(pairs))
 
 
-def _effect(said: Float[Tensor, "row pos vocab"], after: Int[Tensor, " pos"]) -> Effect:
+def _effect(said: Float[Tensor, "row pos vocab"], after: Int[Tensor, " pos"]) -> AblationEffect:
     """From log-probabilities: row 0 is the model as it is."""
     base, rows = said[0], said[1:]
     p = base.double().exp()
@@ -148,4 +148,4 @@ def _effect(said: Float[Tensor, "row pos vocab"], after: Int[Tensor, " pos"]) ->
         loss = (base[steps, known] - rows[:, steps, known]).double().mean(dim=1)
     else:
         loss = torch.full((len(rows),), torch.nan, dtype=torch.float64, device=said.device)
-    return Effect(kl.clamp_min(0).cpu(), loss.cpu(), (rows[:, 0] - base[0]).cpu())
+    return AblationEffect(kl.clamp_min(0).cpu(), loss.cpu(), (rows[:, 0] - base[0]).cpu())

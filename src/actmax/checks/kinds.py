@@ -1,7 +1,7 @@
 """How many kinds of contexts there are among some residual vectors.
 
 1. Every dimension is taken around its mean over the corpus and divided by its standard deviation there, so
-   that the few dimensions in which a residual stream is huge do not decide alone.
+   that the few dimensions in which a residual stream is huge do not decide the matter.
 2. Two contexts are *alike* where the cosine of their vectors is above 0.5.
 3. Groups are joined, closest first, as long as the mean cosine between them is above 0.5 (scikit-learn's
    average linkage).
@@ -24,15 +24,15 @@ SCATTERED = -1
 
 
 @dataclass(frozen=True)
-class Scale:
+class Standardization:
     """Mean and standard deviation of every dimension over the corpus."""
 
     mean: Float[np.ndarray, " d"]
     std: Float[np.ndarray, " d"]
 
     @classmethod
-    def of(cls, vectors: Float[np.ndarray, "n d"]) -> Scale:
-        """Of these."""
+    def of(cls, vectors: Float[np.ndarray, "n d"]) -> Standardization:
+        """The mean and standard deviation of these vectors."""
         mean = vectors.mean(axis=0, dtype=np.float64)
         return cls(mean, vectors.std(axis=0, dtype=np.float64))
 
@@ -47,7 +47,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Kinds:
-    """A division of some vectors."""
+    """The division of some vectors into kinds."""
 
     labels: Int[np.ndarray, " n"]
     """From 0, the largest kind first; -1 where scattered."""
@@ -56,7 +56,7 @@ class Kinds:
 
     @property
     def n(self) -> int:
-        """How many kinds."""
+        """How many kinds there are."""
         return int(self.labels.max(initial=SCATTERED)) + 1
 
     @property
@@ -70,7 +70,7 @@ def least(n: int) -> int:
     return max(FEWEST, math.ceil(SHARE * n))
 
 
-def kinds(directions: Float[np.ndarray, "n d"]) -> Kinds:
+def divide(directions: Float[np.ndarray, "n d"]) -> Kinds:
     """Divide vectors of norm 1 into kinds."""
     n = len(directions)
     if n < 2:
@@ -90,7 +90,7 @@ def kinds(directions: Float[np.ndarray, "n d"]) -> Kinds:
 
 
 def principal(vectors: Float[np.ndarray, "n d"], components: int) -> Float[np.ndarray, "n c"]:
-    """Coordinates along the first principal components."""
+    """The coordinates of the vectors on their first principal components."""
     centred = vectors - vectors.mean(axis=0)
     u, s, _ = np.linalg.svd(centred, full_matrices=False)
     kept = s > 1e-6 * max(float(s.max(initial=0.0)), 1e-30)

@@ -1,6 +1,6 @@
 """Do found texts look, to the unit, like the corpus text that drives it?
 
-1. All residual vectors at the unit's input are taken on the scale of :mod:`actmax.checks.kinds`.
+1. All residual vectors at the unit's input are standardised as in :mod:`actmax.checks.kinds`.
 2. The *likeness* of a position is its mean cosine with the 3 nearest of the strongest corpus examples, so
    that a unit with several kinds of context has several to resemble.
 3. A text's *resemblance* is the rank of the likeness of its strongest position among all corpus positions:
@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from actmax.checks.one_feature import strongest_examples
-from actmax.checks.readability import Judged
-from actmax.checks.sample import Sample
+from actmax.checks.examples import strongest_examples
+from actmax.checks.sample import UnitSample
+from actmax.checks.texts import JudgedText
 from actmax.models.read import read
 from actmax.results.finding import Control, Number
 
@@ -25,8 +25,10 @@ NEAREST = 3
 
 
 @torch.no_grad()
-def resemblances(sample: Sample, texts: Sequence[Judged]) -> list[float]:
-    """The resemblance of each text."""
+def resemblances(sample: UnitSample, texts: Sequence[JudgedText]) -> list[float]:
+    """The resemblance of each text; NaN where the unit never changes and so has no strongest examples."""
+    if sample.constant:
+        return [float("nan")] * len(texts)
     places = strongest_examples(sample)
     examples = sample.scale.directions(sample.vectors(places))
     kept = sample.scale.directions(sample.inputs[sample.kept].numpy())
@@ -53,7 +55,7 @@ def _likeness(cosine: Float[np.ndarray, "n example"]) -> Float[np.ndarray, " n"]
 
 
 def agreement_numbers(
-    sample: Sample, texts: Sequence[Judged], alike: Sequence[float], optimum: float
+    sample: UnitSample, texts: Sequence[JudgedText], alike: Sequence[float], optimum: float
 ) -> tuple[Number, ...]:
     """How observation and intervention agree; ``optimum`` is what the best vectors give."""
     values = sample.values[0][sample.kept]

@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import rankdata
 
-from actmax.checks.sample import Sample
+from actmax.checks.sample import UnitSample
 
 CONTEXT, RARE, COMMON, TOP = 8, 2.0, 20.0, 0.05
 ORDER = ("token", "token before", "context words")
@@ -60,7 +60,7 @@ class _Words:
     vocab: int
 
 
-def detect(sample: Sample, seed: int) -> Detection:
+def detect(sample: UnitSample, seed: int) -> Detection:
     """Fit on half of the documents and judge on the others."""
     rows, columns = np.nonzero(sample.kept)
     rng = np.random.default_rng([seed, 23])
@@ -112,7 +112,7 @@ def auc(scores: Float[np.ndarray, " n"], target: Bool[np.ndarray, " n"]) -> floa
 
 
 def _half(
-    sample: Sample, among: Bool[np.ndarray, " window"], rng: np.random.Generator
+    sample: UnitSample, among: Bool[np.ndarray, " window"], rng: np.random.Generator
 ) -> Bool[np.ndarray, " window"]:
     """Half of the documents of some windows, or half of the windows where they are of one document."""
     several = len(np.unique(sample.document[among])) > 1
@@ -151,7 +151,9 @@ def _weights(
     return weights
 
 
-def _at(sample: Sample, rows: Int[np.ndarray, " n"], columns: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+def _at(
+    sample: UnitSample, rows: Int[np.ndarray, " n"], columns: Int[np.ndarray, " n"]
+) -> Int[np.ndarray, " n"]:
     """Tokens at some positions; -1 before the beginning."""
     return np.where(columns >= 0, sample.ids[rows, np.maximum(columns, 0)], -1)
 

@@ -1,6 +1,6 @@
 """The relation between hooks and hidden states, checked on a model (``actmax doctor --deep``).
 
-On a few sequences of random ordinary tokens:
+On a few sequences of random tokens:
 
 1. *Blocks rebuild*: ``resid_pre + attn_out + mlp_out == resid_post`` in every block (where the family's
    blocks add up; with ``resid_mid`` where there is one).
@@ -9,7 +9,7 @@ On a few sequences of random ordinary tokens:
 3. *The last one*: ``hidden_states[-1]`` is the final norm of the last block's output, and not that output.
 4. *Embeddings path*: the embeddings of the ids, given as embeddings, lead to the same values as the ids.
 
-Each gives the largest absolute deviation and the same relative to the largest value there is.
+Each relation gives its largest absolute deviation, and the same relative to the largest magnitude.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from actmax.checks.ordinary import random_tokens
+from actmax.checks.controls import random_tokens
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sites import FINAL, LOGITS, Site, has_final_norm, list_sites

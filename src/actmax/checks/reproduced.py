@@ -8,26 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from actmax.checks.measure import middle
+from actmax.checks.ranks import middle
 from actmax.checks.reproducibility import Agreement, Verdict, agreement
 from actmax.checks.soft_batch import Optima
 from actmax.models.model import Model
 from actmax.models.sites import Unit
 from actmax.results.finding import Control, Number, Picture, Series
-from actmax.results.reproduce import Repeat
+from actmax.results.reproduce import RepeatedRun
 
 START = {True: "random starts", False: "random tokens"}
 """What the runs are compared with, for methods over free vectors and over tokens."""
 
 
-def repeats(model: Model, optima: Optima, rows: Sequence[int]) -> tuple[Repeat, ...]:
+def repeats(model: Model, optima: Optima, rows: Sequence[int]) -> tuple[RepeatedRun, ...]:
     """The runs of one unit, in order."""
     tokenizer = model.tokenizer
     made = []
     for k, row in enumerate(rows):
         ids = optima.ids[row].tolist()
         made.append(
-            Repeat(
+            RepeatedRun(
                 run=k,
                 activation_initial=float(optima.initial[row]),
                 activation_final=float(optima.final[row]),

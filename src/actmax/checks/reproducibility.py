@@ -1,17 +1,25 @@
-"""Do independent runs find the same thing? (method of ``actmax reproduce``)
+"""Reproducibility.
 
-For ``n`` runs of ``P`` vectors each:
+Ten runs (unless set otherwise) of the same search from as many random starts, in one batch, and the same for
+unrelated units of the site. Each run gives as many vectors as it has positions.
 
-1. *Unique tokens*: of the ``n · P`` decoded tokens, how many are distinct.
-2. *Agreement of activations*: standard deviation over runs divided by the mean's magnitude.
-3. *Cosine, position by position*: the mean over pairs of runs and over positions of ``cos(a_p, b_p)``.
-4. *Cosine after best matching*: the same after the assignment of positions that makes it largest (a run may
-   find the same vectors in another order).
-5. *Cosine of the changes*: as 3, of optimum minus start: what the search itself added.
-6. *Participation ratio* ``(Σλ)² / Σλ²`` of the eigenvalues of the Gram matrix of all ``n · P`` vectors, each
-   divided by its norm: the dimension of the subspace that they span. 1 means one direction.
+1. *Unique tokens*: how many of all decoded tokens (runs × positions) are distinct. A search that finds one
+   text gives as many as there are positions; unrelated texts give nearly all.
+2. *Spread of activations*: standard deviation of the final activations divided by the magnitude of their
+   mean.
+3. *Cosine, position by position*: the mean over pairs of runs and positions of the cosine between their
+   vectors.
+4. *Cosine after best matching*: the same after the assignment of positions to positions that makes it
+   largest, since a run may find the same vectors in a different order.
+5. *Cosine of the changes*: as 3, for what the search added: optimum minus start.
+6. *Dimension of the subspace*: the participation ratio, the squared sum of the eigenvalues of the Gram matrix
+   of all vectors (each of norm 1) over the sum of their squares. It is 1 where all vectors lie on one line,
+   and grows to the number of vectors where they share nothing.
 
-The same numbers for the random starts and for unrelated units of the site tell what chance gives.
+The verdict is *same point* where the matched cosine is at least 0.9; otherwise *same subspace* where the
+participation ratio is at most half of that of the random starts; and otherwise *different solutions*. Runs
+that never left their starts are different solutions by construction. For methods that search tokens, the
+vectors are the embeddings of the tokens found and the random starts are random tokens.
 """
 
 from __future__ import annotations

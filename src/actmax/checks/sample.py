@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float32, Int
 from torch import Tensor
 
-from actmax.checks.kinds import Scale
+from actmax.checks.kinds import Standardization
 from actmax.corpus.reading import Readings
 from actmax.corpus.windows import Windows
 from actmax.errors import ActmaxError
@@ -28,8 +28,8 @@ _RESIDUAL = ("hook_resid_pre", "hook_resid_post")
 
 
 @dataclass(frozen=True)
-class Sample:
-    """What was read. ``values[0]`` is the unit; the others follow."""
+class UnitSample:
+    """What was read. ``values[0]`` is the unit; the random units of its site follow."""
 
     model: Model
     unit: Unit
@@ -43,27 +43,33 @@ class Sample:
     document: Int[np.ndarray, " window"]
     where: Int[np.ndarray, "window pos"]
     kept: Bool[np.ndarray, "window pos"]
-    """Real tokens, not at position 0, not sinks."""
+    """Where the units are read: real tokens that are not at position 0 and are no sinks."""
 
     @property
     def values(self) -> Float32[np.ndarray, "unit window pos"]:
-        """Activations."""
+        """The activation of every unit everywhere."""
         return self.readings.values
 
     @cached_property
     def means(self) -> Float32[np.ndarray, " unit"]:
-        """Of each unit over the kept positions."""
+        """The mean of each unit over the positions that are read."""
         return np.asarray(self.values[:, self.kept].mean(axis=1, dtype=np.float64).astype(np.float32))
+
+    @cached_property
+    def constant(self) -> bool:
+        """Whether the unit has the same value everywhere, so that no example is stronger than another."""
+        read = self.values[0][self.kept]
+        return bool((read == read[0]).all())
 
     @property
     def n(self) -> int:
-        """Kept positions."""
+        """How many positions are read."""
         return int(self.kept.sum())
 
     @cached_property
-    def scale(self) -> Scale:
-        """Of the residual vectors at the kept positions."""
-        return Scale.of(self.inputs[self.kept].numpy())
+    def scale(self) -> Standardization:
+        """Mean and standard deviation of the residual vectors."""
+        return Standardization.of(self.inputs[self.kept].numpy())
 
     def vectors(self, places: Sequence[tuple[int, int]]) -> Float32[np.ndarray, "place d_model"]:
         """The residual vectors at some places (window, position)."""
@@ -106,9 +112,9 @@ class Sample:
 def input_site(model: Model, site: Site) -> Site:
     """The residual stream from which a unit is computed.
 
-    Before the MLP for the MLP's units, before the block for all else in a block (for ``hook_resid_pre``:
-    before the block that wrote it), after the last block for the final norm and the logits, and the embedding
-    itself where nothing comes before.
+    Before the MLP for the MLP's units, before the block for every other site of a block (for
+    ``hook_resid_pre``: before the block that wrote it), after the last block for the final norm and the
+    logits, and the embedding itself where nothing comes before.
     """
     if site.name == EMBED:
         return site
@@ -128,7 +134,7 @@ def take_sample(
     windows: Windows,
     *,
     progress: Progress = silent,
-) -> Sample:
+) -> UnitSample:
     """Run the model once over the windows.
 
     Raises:
@@ -169,7 +175,7 @@ def take_sample(
         raise ActmaxError(
             f"The corpus {windows.tokens.name!r} leaves fewer than two positions to read; give more text."
         )
-    return Sample(
+    return UnitSample(
         model,
         unit,
         tuple(others),

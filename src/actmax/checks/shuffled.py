@@ -1,9 +1,10 @@
-"""A copy of a model with shuffled weights: the sanity control of all checks.
+"""A copy with shuffled weights.
 
-The entries of every weight matrix are permuted among themselves (Adebayo et al. 2018, "Sanity Checks for
-Saliency Maps", arXiv:1810.03292, randomise weights for the same end), so the copy has the same architecture
-and the same distribution of weights in each matrix, and nothing of what was learned. Vectors (norms, biases)
-stay. What a check finds there says nothing about the learned unit.
+Every check is repeated on a copy of the model in which the entries of each weight matrix are permuted among
+themselves, as a sanity check of the method (Adebayo et al. 2018, "Sanity Checks for Saliency Maps",
+arXiv:1810.03292). Architecture, tokenizer and the distribution of the weights stay; what was learned is gone.
+Vectors (norms and biases) are not changed. The same unit and the same random units are measured there; a
+number that does not rise above theirs says nothing about the learned unit.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _STREAM = 2**30 + 29
 
 @torch.no_grad()
 def shuffled_copy(model: Model, seed: int) -> Model:
-    """The same architecture, tokenizer and matrices' entries, each matrix permuted by the seed.
+    """The same architecture and tokenizer, the entries of each weight matrix permuted by the seed.
 
     Weights that are tied stay tied.
     """

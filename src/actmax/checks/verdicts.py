@@ -1,48 +1,55 @@
-"""From measurements to words: every rule by which a check is answered, in one place.
+"""How a check is judged.
 
-*Standing*, the same for all checks. ``p`` is the rank p-value of the check's statistic among random units of
-the site; ``p_shuffled`` that among units (the unit itself and random ones) of a copy with shuffled weights.
+One number of each check, its statistic, is judged by its rank. p is one plus the number of random units that
+reach the unit's number, over one plus how many random units there are. A unit drawn at random from its site
+has p of at most 0.05 in at most 5 % of cases, whatever the model is, because its rank among other random
+units is uniform.
 
-1. ``survives shuffling``: ``p_shuffled > 0.05``. Shuffled weights give as much, so it says nothing about the
-   learned unit.
-2. ``ordinary``: beyond the shuffled copy, but ``p > 0.05``: other units here are like it.
-3. ``stands out``: beyond both. Only this is called *meaningful*. A unit drawn at random from its site reaches
-   ``p <= 0.05`` in at most 5 % of cases, whatever the model, because its rank among other random units is
-   uniform; the second condition can only lower that.
+- *no better than shuffled weights*: p among units of the copy with shuffled weights is above 0.05. The number
+  says nothing about what the model learned.
+- *stands out*: p is at most 0.05 among random units of the site, and among units of the shuffled copy where
+  one was checked. Only this is called meaningful; asking for both can only lower the 5 %.
+- *differs from shuffled weights*: p is at most 0.05 among units of the shuffled copy and above 0.05 among
+  random units of the site. The model learned it, and other units of the site are like this one.
+- *like other units*: p is above 0.05 among random units of the site, and no shuffled copy was checked.
+- *not compared*: the number does not exist for this unit, for example because the unit never changes.
 
-*Answers*:
-
-- one feature: more than one kind of context: ``K kinds of context``; one that holds at least half of the
-  strongest examples: ``one kind of context``; else ``no clear kind``.
-- importance: no effect above 1e-7 nats anywhere: ``nothing reads it``; standing out: ``important``; else ``no
-  more than other units``.
-- continuity: the largest step of 32 is at least half of the range: ``it jumps``; the nearest tokens keep less
-  than half of the optimum's gain: ``the optimum is no text``; else ``continuous``.
-- readability: AUC at least 0.8 from the token alone: ``readable from the token``; at least 0.8 with context:
-  ``readable from context``; at least 0.65: ``partly readable``; else ``not readable``.
+The rule for the answer to an assumption stands in its description.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
+from typing import Literal, TypeAlias
 
-from actmax.checks.measure import Measure, middle, rank_p
+import numpy as np
+
+from actmax.checks.assumption import Assumption, Measure
+from actmax.checks.ranks import middle, rank_p
+from actmax.checks.sample import UnitSample
 from actmax.results.finding import Check, Control, Number, Picture, Series
 
+Standing: TypeAlias = Literal[
+    "stands out",
+    "differs from shuffled weights",
+    "like other units",
+    "no better than shuffled weights",
+    "not compared",
+]
+
 LEVEL = 0.05
-UNREAD, CLIFF, KEPT, READABLE, PARTLY, MOSTLY = 1e-7, 0.5, 0.5, 0.8, 0.65, 0.5
+NOT_MEASURED = "not measured"
+_NAN = float("nan")
 
 
-def judge(measure: Measure, shuffled: Measure | None = None) -> Check:
-    """The check of a measurement, and of the same on a copy with shuffled weights where that was made."""
+def judge(check: Assumption, measure: Measure, shuffled: Measure | None = None) -> Check:
+    """What a measurement says, beside the same on a copy with shuffled weights where that was made."""
     p = rank_p(measure.statistic, measure.others)
     p_shuffled = (
         None if shuffled is None else rank_p(measure.statistic, (shuffled.statistic, *shuffled.others))
     )
-    stands = standing(p, p_shuffled)
+    stands = standing(measure.statistic, p, p_shuffled)
     meaningful = stands == "stands out"
-    said = answer(measure.name, measure.facts, meaningful=meaningful)
     numbers, pictures = measure.numbers, measure.pictures
     if shuffled is not None and p_shuffled is not None:
         numbers = tuple(
@@ -50,78 +57,57 @@ def judge(measure: Measure, shuffled: Measure | None = None) -> Check:
         )
         pictures = tuple(_with_shuffled(picture, shuffled) for picture in pictures)
     return Check(
-        name=measure.name,
-        assumption=measure.assumption,
-        answer=said,
+        name=check.name,
+        assumption=check.assumption,
+        answer=check.answer(measure, meaningful=meaningful) if measure.numbers else NOT_MEASURED,
         standing=stands,
         meaningful=meaningful,
         p=p,
         p_shuffled=p_shuffled,
-        sentence=f"{measure.words} {_standing_words(stands, len(measure.others), p, p_shuffled)}",
+        sentence=f"{measure.words} {_standing_words(stands, len(measure.others), p, p_shuffled)}".strip(),
         numbers=numbers,
         pictures=pictures,
         groups=measure.groups,
+        subject=check.subject,
+        observed=measure.observed,
+        remark=measure.remark,
     )
 
 
-def standing(p: float, p_shuffled: float | None) -> str:
-    """The rule for all checks."""
+def unmeasured(sample: UnitSample) -> Measure:
+    """In place of a measurement, where a check needs examples and the unit has the same value everywhere."""
+    value = float(sample.values[0][sample.kept][0])
+    words = (
+        f"The unit is {value:.3g} at all {sample.n:,} positions that were read, so that none of them is a"
+        " strongest example."
+    )
+    return Measure(_NAN, (), (), (), words=words)
+
+
+def standing(statistic: float, p: float, p_shuffled: float | None) -> Standing:
+    """How the unit compares with the controls; the same rule for all checks."""
+    if not np.isfinite(statistic):
+        return "not compared"
     if p_shuffled is not None and p_shuffled > LEVEL:
-        return "survives shuffling"
-    return "stands out" if p <= LEVEL else "ordinary"
+        return "no better than shuffled weights"
+    if p <= LEVEL:
+        return "stands out"
+    return "like other units" if p_shuffled is None else "differs from shuffled weights"
 
 
-def answer(name: str, facts: Mapping[str, float], *, meaningful: bool) -> str:
-    """A word or two on the assumption itself.
-
-    Raises:
-        KeyError: an unknown check.
-    """
-    return {
-        "one-feature": _one_feature,
-        "importance": _importance,
-        "continuity": _continuity,
-        "readability": _readability,
-    }[name](facts, meaningful)
-
-
-def _one_feature(facts: Mapping[str, float], meaningful: bool) -> str:
-    if facts["kinds"] > 1:
-        return f"{facts['kinds']:.0f} kinds of context"
-    return "one kind of context" if facts["largest"] >= MOSTLY else "no clear kind"
-
-
-def _importance(facts: Mapping[str, float], meaningful: bool) -> str:
-    if facts["largest_kl"] <= UNREAD:
-        return "nothing reads it"
-    return "important" if meaningful else "no more than other units"
-
-
-def _continuity(facts: Mapping[str, float], meaningful: bool) -> str:
-    if facts["jump"] >= CLIFF:
-        return "it jumps"
-    return "continuous" if facts["kept_by_tokens"] >= KEPT else "the optimum is no text"
-
-
-def _readability(facts: Mapping[str, float], meaningful: bool) -> str:
-    if facts["token_auc"] >= READABLE:
-        return "readable from the token"
-    if facts["detection_auc"] >= READABLE:
-        return "readable from context"
-    return "partly readable" if facts["detection_auc"] >= PARTLY else "not readable"
-
-
-def _standing_words(stands: str, n: int, p: float, p_shuffled: float | None) -> str:
+def _standing_words(stands: Standing, n: int, p: float, p_shuffled: float | None) -> str:
     reach = round(p * (1 + n)) - 1
     among = f"{reach} of {n} random units of the site reach as much"
-    if stands == "survives shuffling":
+    if stands == "not compared":
+        return ""
+    if stands == "no better than shuffled weights":
         return (
             "Units of a copy with shuffled weights do as much, so this says nothing about what was learned"
             f" ({among})."
         )
     if p_shuffled is None:
-        return f"{among[0].upper()}{among[1:]}; no copy with shuffled weights was made."
-    more = "this unit stands out" if stands == "stands out" else "no chance, but other units are like it"
+        return f"{among[0].upper()}{among[1:]}; no copy with shuffled weights was checked."
+    more = "this unit stands out" if stands == "stands out" else "it is learned, but other units are like it"
     return f"{among[0].upper()}{among[1:]}, and units of a copy with shuffled weights do not: {more}."
 
 

@@ -58,7 +58,7 @@ def check(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure the four assumptions that activation maximization rests on, each with its controls.
+    """Measure the assumptions that activation maximization rests on, each with its controls.
 
     \b
     Examples:
@@ -94,4 +94,6 @@ def check(
     screen = console(json=json, quiet=quiet)
     screen.print(f"check {result.unit} of {result.model}", markup=False)
     tell_checks(screen, result.checks)
+    for sentence in result.conclusion:
+        screen.print(f"\n{sentence}", markup=False)
     finish(result, out, json=json, quiet=quiet)

@@ -41,7 +41,8 @@ def tell_checks(screen: Console, checks: Sequence[Check]) -> None:
     for check in checks:
         screen.print()
         screen.print(f"{check.assumption}: {check.answer} ({check.standing})", markup=False, style="bold")
-        tell_numbers(screen, check.numbers)
+        if check.numbers:
+            tell_numbers(screen, check.numbers)
         screen.print(check.sentence, markup=False)
 
 

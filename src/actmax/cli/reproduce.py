@@ -87,5 +87,5 @@ def reproduce(
     screen.print(f"reproduce {result.unit} of {result.model}, {result.method}, {len(result.runs)} runs")
     tell_numbers(screen, result.numbers)
     screen.print()
-    screen.print(f"Verdict: {result.verdict}. {result.sentence}", markup=False)
+    screen.print(f"Verdict: {result.verdict}. {' '.join(result.conclusion)}", markup=False)
     finish(result, out, json=json, quiet=quiet)

@@ -3,42 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
-from markupsafe import Markup, escape
+from markdown_it import MarkdownIt
+from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from actmax import numbers as text
 from actmax.report.figure import BLUE, INK, MUTED, ORANGE, PURPLE, axes, figure, svg
 from actmax.report.page import Plot
-from actmax.results.finding import Picture, Series
+from actmax.results.finding import Description, Picture, Series
 
 COLOURS = {"unit": BLUE, "control": MUTED, "shuffled": PURPLE, "other": ORANGE}
-METHODS = {
-    "investigate": "The conclusion of an investigation",
-    "reproducibility": "Reproducibility",
-    "one-feature": "One unit, one feature",
-    "importance": "Strong activation is important",
-    "continuity": "The input space is continuous",
-    "readability": "A human can read it",
-    "shuffled": "A copy with shuffled weights",
-    "verdicts": "How a check is judged",
-}
-"""Descriptions of methods that pages carry, with their titles; docs/checks.md is made of the same files."""
-
-
-@dataclass(frozen=True)
-class Method:
-    """The description of a method."""
-
-    name: str
-    title: str
-    words: Markup
-
-
 _WIDTH = 500
 
 
@@ -82,52 +59,15 @@ def plots(pictures: Sequence[Picture], name: str) -> list[Plot]:
     return [draw(picture, f"{name}{k}") for k, picture in enumerate(pictures)]
 
 
-def methods(names: Sequence[str]) -> list[Method]:
-    """The descriptions of some methods, in this order."""
-    return [Method(name, METHODS[name], method_text(name)) for name in names]
+def described(methods: Sequence[Description]) -> list[tuple[Description, Markup]]:
+    """Descriptions of methods with their text as HTML."""
+    return [(method, markdown(method.text)) for method in methods]
 
 
 @cache
-def method_text(name: str) -> Markup:
-    """The description of a method as HTML: paragraphs, and numbered lines as a list."""
-    raw = (Path(__file__).parent / "methods" / f"{name}.md").read_text(encoding="utf-8")
-    made: list[Markup] = []
-    for block in raw.strip().split("\n\n"):
-        lines = block.splitlines()
-        if lines[0].startswith("#"):
-            made.append(Markup("<h3>{}</h3>").format(lines[0].lstrip("# ")))
-        elif lines[0][:2] in ("1.", "- "):
-            made.append(_list(lines))
-        else:
-            made.append(Markup("<p>{}</p>").format(_inline(" ".join(lines))))
-    return Markup("").join(made)
-
-
-def _list(lines: Sequence[str]) -> Markup:
-    items: list[str] = []
-    for line in lines:
-        if line.startswith(" "):
-            items[-1] += " " + line.strip()
-        else:
-            items.append(line.partition(" ")[2])
-    tag = "ol" if lines[0].startswith("1.") else "ul"
-    inside = Markup("").join(Markup("<li>{}</li>").format(_inline(item)) for item in items)
-    return Markup(f"<{tag}>") + inside + Markup(f"</{tag}>")  # noqa: S704  (one of two words)
-
-
-def _inline(line: str) -> Markup:
-    """Text with ``code`` and *emphasis*."""
-    pieces = []
-    for k, part in enumerate(line.split("`")):
-        if k % 2:
-            pieces.append(Markup("<code>{}</code>").format(part))
-        else:
-            stars = [
-                escape(word) if j % 2 == 0 else Markup("<em>{}</em>").format(word)
-                for j, word in enumerate(part.split("*"))
-            ]
-            pieces.append(Markup("").join(stars))
-    return Markup("").join(pieces)
+def markdown(text: str) -> Markup:
+    """Markdown as HTML; HTML inside of it is escaped."""
+    return Markup(MarkdownIt("commonmark", {"html": False}).render(text))  # noqa: S704
 
 
 def _line(axis: Axes, picture: Picture, series: Series) -> None:

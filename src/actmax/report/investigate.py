@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from actmax.numbers import count, number, percent, seconds
-from actmax.report.check import METHODS, notices, parts
-from actmax.report.finding import methods, plots, styled
+from actmax.report.check import drawn, interrupted
+from actmax.report.finding import described, plots, styled
 from actmax.report.page import Stat, pairs, render
 from actmax.results.investigate import InvestigateResult
 from actmax.results.plain import to_plain
@@ -17,13 +17,13 @@ def page(result: InvestigateResult) -> str:
     return render(
         "investigate.html.j2",
         result=result,
-        notices=[] if result.complete else notices(result.checks, shuffled=True, complete=False),
+        notices=interrupted(complete=result.complete),
         stats=_stats(result),
         figures=plots(result.pictures, "i"),
         again=plots(result.reproduced.pictures, "r") if result.reproduced else [],
-        parts=parts(result.checks),
+        parts=drawn(result.checks),
         styled=styled,
-        methods=methods(["investigate", "reproducibility", *METHODS]),
+        methods=described(result.methods),
         took=seconds(result.seconds),
         settings=pairs(settings),
         manifest=pairs(manifest),
@@ -57,7 +57,7 @@ def _stats(result: InvestigateResult) -> list[Stat]:
             Stat(
                 "Soft optimum",
                 number(result.soft.activation),
-                f"the best of {result.soft.runs} runs on free vectors",
+                f"the best of {result.soft.runs} runs on free vectors{_after(result.soft.steps)}",
             )
         )
         made.append(
@@ -73,3 +73,7 @@ def _stats(result: InvestigateResult) -> list[Stat]:
             Stat("Best text found", number(best.activation), f"at its strongest position; {best.source}")
         )
     return made
+
+
+def _after(steps: int) -> str:
+    return f" after {count(steps)} steps" if steps else ""

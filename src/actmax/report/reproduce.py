@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actmax.report.finding import methods, plots, styled
+from actmax.report.finding import described, plots, styled
 from actmax.report.page import pairs, render
 from actmax.results.plain import to_plain
 from actmax.results.reproduce import ReproduceResult
@@ -14,7 +14,7 @@ def page(result: ReproduceResult) -> str:
         "unrelated units": list(result.unrelated),
         "seconds": round(result.seconds, 1),
     }
-    notices = [] if result.complete else ["It was interrupted: the runs are as far as they had come."]
+    notices = [] if result.complete else ["It was interrupted: the runs are shown as far as they got."]
     manifest = {key: value for key, value in result.manifest.to_json().items() if key != "command"}
     return render(
         "reproduce.html.j2",
@@ -22,7 +22,7 @@ def page(result: ReproduceResult) -> str:
         notices=notices,
         figures=plots(result.pictures, "r"),
         styled=styled,
-        methods=methods(["reproducibility"]),
+        methods=described(result.methods),
         settings=pairs(settings),
         manifest=pairs(manifest),
     )
@@ -32,6 +32,6 @@ def summary(result: ReproduceResult) -> str:
     """A piece of HTML for a notebook's cell."""
     return render(
         "findings_summary.html.j2",
-        lead=f"{result.unit}: {result.verdict}. {result.sentence}",
+        lead=f"{result.unit}: {result.verdict}. {' '.join(result.conclusion)}",
         figures=plots(result.pictures, "r"),
     )

@@ -1,4 +1,4 @@
-"""The result of ``check``: the four assumptions for one unit."""
+"""The result of ``check``: the assumptions of activation maximization for one unit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from actmax.results.finding import Check
+from actmax.results.finding import Check, Description
 from actmax.results.manifest import Manifest
 from actmax.results.saving import Saved
 from actmax.results.shown import Beside, Count
@@ -15,8 +15,8 @@ SCHEMA = "actmax.check/1"
 
 
 @dataclass(frozen=True)
-class Read:
-    """The corpus as it was read."""
+class CorpusRead:
+    """The part of a corpus that was read."""
 
     name: str
     sha256: str
@@ -27,7 +27,7 @@ class Read:
 
 @dataclass(frozen=True)
 class CheckResult(Saved):
-    """Four assumptions, each with its numbers, controls and pictures."""
+    """The assumptions, each with its numbers, controls and pictures, and what may be concluded."""
 
     schema: ClassVar[str] = SCHEMA
 
@@ -36,7 +36,7 @@ class CheckResult(Saved):
     index: Count | None
     model: str
     seed: int
-    corpus: Read
+    corpus: CorpusRead
     settings: Mapping[str, Any]
     checks: tuple[Check, ...]
     """Those that were finished, in the order in which they were made."""
@@ -48,6 +48,10 @@ class CheckResult(Saved):
     manifest: Annotated[Manifest, Beside()]
     complete: bool = True
     """False where it was interrupted."""
+    conclusion: tuple[str, ...] = ()
+    """One sentence; empty where it was interrupted before all checks were made."""
+    methods: tuple[Description, ...] = ()
+    """How each check is made and judged."""
 
     def check(self, name: str) -> Check:
         """One of the checks.

@@ -28,7 +28,7 @@ class Number:
     """For people."""
     value: float
     n: int
-    """Of what the words say it is made of."""
+    """How many things it is made from; ``says`` names them."""
     says: str
     """One line of plain words."""
     controls: tuple[Control, ...] = ()
@@ -68,7 +68,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Passage:
-    """A stretch of text with one token in it that is meant."""
+    """A stretch of text with the token in it that the activation belongs to."""
 
     activation: float
     before: str
@@ -77,7 +77,7 @@ class Passage:
 
 
 @dataclass(frozen=True)
-class Group:
+class PassageGroup:
     """Passages that belong together, or tokens with a number each."""
 
     title: str
@@ -87,16 +87,28 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Description:
+    """How something is measured or judged, as a page shows it."""
+
+    name: str
+    """The anchor, for example ``one-feature``."""
+    title: str
+    text: str
+    """Markdown."""
+
+
+@dataclass(frozen=True)
 class Check:
     """One assumption, measured."""
 
     name: str
-    """``one-feature``, ``importance``, ``continuity`` or ``readability``."""
+    """For programs and anchors, for example ``one-feature``."""
     assumption: str
     answer: str
-    """A word or two, by the rules of :mod:`actmax.checks.verdicts`."""
+    """A few words on whether the assumption holds, by the rule in the check's description."""
     standing: str
-    """``stands out``, ``ordinary``, ``survives shuffling`` or ``not compared``: against the controls."""
+    """How the unit compares with the controls: ``stands out``, ``differs from shuffled weights``, ``like
+    other units``, ``no better than shuffled weights`` or ``not compared``."""
     meaningful: bool
     """Whether the unit stands out: at most 5 % of random units do by chance."""
     p: float
@@ -105,9 +117,15 @@ class Check:
     """The same against random units of a copy of the model with shuffled weights; None where not made."""
     sentence: str
     numbers: tuple[Number, ...]
-    """The first is the one that is judged."""
+    """The first is the one that is judged; empty where nothing could be measured."""
     pictures: tuple[Picture, ...]
-    groups: tuple[Group, ...] = ()
+    groups: tuple[PassageGroup, ...] = ()
+    subject: str = ""
+    """What the conclusion calls the first number, for example ``what ablating it does``."""
+    observed: str = ""
+    """What the check adds to the first sentence of an investigation; may be empty."""
+    remark: str = ""
+    """What the conclusion begins with, where the standing does not say enough; mostly empty."""
 
     def number(self, name: str) -> Number:
         """One of the numbers.

@@ -1,4 +1,4 @@
-"""The result of ``investigate``: the whole story of one unit."""
+"""The result of ``investigate``: everything that actmax measures of one unit."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from actmax.results.check import Read
-from actmax.results.finding import Check, Number, Passage, Picture
+from actmax.results.check import CorpusRead
+from actmax.results.finding import Check, Description, Number, Passage, Picture
 from actmax.results.manifest import Manifest
 from actmax.results.reproduce import ReproduceResult
 from actmax.results.saving import Saved
@@ -17,7 +17,7 @@ SCHEMA = "actmax.investigate/1"
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """What the unit does on the corpus."""
 
     count: int
@@ -33,7 +33,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Text:
+class TextFound:
     """A text that was found, with what the model really gives on it."""
 
     source: str
@@ -44,11 +44,12 @@ class Text:
     ratio: float | None
     """Over the corpus maximum; None where that is not above zero."""
     resemblance: float
-    """Rank of its likeness to the strongest examples among all positions: 1 the most alike, 0.5 chance."""
+    """Rank of its likeness to the strongest examples among all positions: 1 is the most alike, 0.5 chance;
+    NaN where the unit never changes."""
 
 
 @dataclass(frozen=True)
-class Soft:
+class SoftOptimum:
     """What free vectors reach."""
 
     activation: float
@@ -59,6 +60,8 @@ class Soft:
     ratio: float | None
     """Over the corpus maximum; None where that is not above zero."""
     runs: int
+    steps: int = 0
+    """Steps of soft ascent that led there; 0 in files of version 0.1, whose settings name them."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,10 @@ class InvestigateResult(Saved):
     seed: int
     conclusion: tuple[str, ...]
     """Three sentences; fewer where it was interrupted."""
-    corpus: Read
-    seen: Seen | None
-    soft: Soft | None
-    texts: tuple[Text, ...]
+    corpus: CorpusRead
+    seen: Observed | None
+    soft: SoftOptimum | None
+    texts: tuple[TextFound, ...]
     """The most active first."""
     agreement: tuple[Number, ...]
     pictures: tuple[Picture, ...]
@@ -90,6 +93,8 @@ class InvestigateResult(Saved):
     manifest: Annotated[Manifest, Beside()]
     complete: bool = True
     """False where it was interrupted."""
+    methods: tuple[Description, ...] = ()
+    """How each number is made and judged."""
 
     def check(self, name: str) -> Check:
         """One of the checks.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from actmax.results.finding import Number, Picture
+from actmax.results.finding import Description, Number, Picture
 from actmax.results.manifest import Manifest
 from actmax.results.saving import Saved
 from actmax.results.shown import Beside, Count
@@ -15,8 +15,8 @@ SCHEMA = "actmax.reproduce/1"
 
 
 @dataclass(frozen=True)
-class Repeat:
-    """One run."""
+class RepeatedRun:
+    """One run of several."""
 
     run: int
     activation_initial: float
@@ -44,10 +44,9 @@ class ReproduceResult(Saved):
     seed: int
     positions: str
     settings: Mapping[str, Any]
-    runs: tuple[Repeat, ...]
+    runs: tuple[RepeatedRun, ...]
     verdict: str
     """``same point``, ``same subspace`` or ``different solutions``."""
-    sentence: str
     numbers: tuple[Number, ...]
     pictures: tuple[Picture, ...]
     unrelated: tuple[str, ...]
@@ -56,6 +55,10 @@ class ReproduceResult(Saved):
     manifest: Annotated[Manifest, Beside()]
     complete: bool = True
     """False where it was interrupted."""
+    conclusion: tuple[str, ...] = ()
+    """One sentence."""
+    methods: tuple[Description, ...] = ()
+    """How each number is made."""
 
     def number(self, name: str) -> Number:
         """One of the numbers.
