@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from tests.checks.planted import letters
@@ -14,12 +16,13 @@ from actmax.checks.registry import assumptions
 from actmax.models.load import wrap
 from actmax.models.model import Model
 
-BRIEF = {"corpus": letters(documents=4), "others": 3, "steps": 3, "length": 2}
+BRIEF = {"corpus": letters(documents=3), "others": 2, "steps": 3, "length": 2, "shuffled": False}
 
 
 def half(family: str, dtype: torch.dtype) -> Model:
     model = tiny_model(family)
-    return wrap(model.net.to(dtype), model.tokenizer)
+    net: Any = model.net
+    return wrap(net.to(dtype), model.tokenizer)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
@@ -46,6 +49,6 @@ def test_checks_are_made_in_half_precision(family: str, unit: str, dtype: torch.
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
 def test_investigate_and_reproduce_work_in_half_precision(dtype: torch.dtype) -> None:
     model = half("llama", dtype)
-    found = investigate(model, "hidden_states.2:5", runs=2, method=None, shuffled=False, **BRIEF)  # type: ignore[arg-type]
+    found = investigate(model, "hidden_states.2:5", runs=2, method=None, **BRIEF)  # type: ignore[arg-type]
     assert len(found.conclusion) == 3
     assert reproduce(model, "hidden_states.2:5", runs=2, steps=3, length=2).conclusion
