@@ -50,8 +50,8 @@ DROPPED: dict[str, str] = {}
 """Old path that has no successor, to the reason."""
 TOLERANCE: dict[str, float] = {}
 """New path to a relative tolerance, for statistics that a library computes now."""
-PROSE: tuple[str, ...] = ()
-"""New paths of sentences for people, whose words may change. Numbers are compared below these too."""
+PROSE_KEYS = frozenset({"assumption", "conclusion", "label", "says", "sentence", "title", "x", "y"})
+"""Keys, anywhere, of sentences for people, whose words may change; the numbers in them stand beside them."""
 RENAMED_FILES: dict[str, str] = {}
 """Old file to new file, each as PART/PATH; ``*`` in the old one is any characters."""
 RENAMED_OPTIONS: dict[str, str] = {}
@@ -228,7 +228,7 @@ def renamed(path: Path_) -> Path_ | None:
 
 def same(old: Any, new: Any, path: Path_) -> bool:
     """Whether two leaves are equal, as the tables have it for ``path``."""
-    if isinstance(old, str) and isinstance(new, str) and any(matched(one, path) is not None for one in PROSE):
+    if isinstance(old, str) and isinstance(new, str) and PROSE_KEYS.intersection(path):
         return True
     numbers = [
         value for value in (old, new) if isinstance(value, int | float) and not isinstance(value, bool)
