@@ -69,6 +69,9 @@ MAGIC, LENGTHS, CHECK = b"AMJ1", struct.Struct("<IQ"), 16
 """A record: the magic word, the lengths of head and body, a JSON head, the arrays' bytes, a checksum."""
 
 
+CHANGED_QUESTIONS = ("gradient", "proposals")
+"""Calls whose digest holds other settings than in 0.1; compared are their names and order."""
+
 # Recording: what a part wrote, as one JSON document.
 
 
@@ -155,17 +158,17 @@ def journal(data: bytes) -> dict[str, Any]:
     part; the activations, one a sequence in the order of scoring, are given in full. ``questions`` are the
     digests of what was asked: of the call's name and its token ids.
     """
-    kind, questions, cost = "", [], {}
+    questions, cost = [], {}
     joined: dict[str, list[bytes]] = {}
     while data:
         n_head, n_body = LENGTHS.unpack(data[len(MAGIC) : len(MAGIC) + LENGTHS.size])
         start = len(MAGIC) + LENGTHS.size
         head, body = json.loads(data[start : start + n_head]), data[start + n_head : start + n_head + n_body]
         data = data[start + n_head + n_body + CHECK :]
-        kind = head.get("schema", kind)
         if "question" not in head:
             continue
-        questions.append(head["question"])
+        name = head["question"].split(":")[0]
+        questions.append(name if name in CHANGED_QUESTIONS else head["question"])
         cost, at = head["cost"], 0
         for name, (dtype, shape) in head["arrays"].items():
             bits = re.search(r"\d+$", dtype)
@@ -175,7 +178,6 @@ def journal(data: bytes) -> dict[str, Any]:
     whole = {name: b"".join(pieces) for name, pieces in joined.items()}
     activations = whole.pop("activation", b"")
     return {
-        "kind": kind,
         "questions": questions,
         "cost": cost,
         "activations": [value[0] for value in struct.iter_unpack("<d", activations)],
@@ -255,12 +257,9 @@ def tree_differences(name: str, old: Any, new: Any) -> Iterator[str]:
     """What an old tree has and the new one lacks or has otherwise."""
     kind = kind_of(name, old)
     there = {(kind, *path): value for path, value in leaves(new)}
-    other_questions = kind == "journal" and old["kind"] != new["kind"]
     for path, value in leaves(old):
         target = renamed((kind, *path))
         if target is None or IGNORED_KEYS.intersection(target):
-            continue
-        if other_questions and target[1] in ("kind", "questions"):
             continue
         shown = f"{name}: {'.'.join(target)}"
         if target not in there:
