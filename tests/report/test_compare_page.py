@@ -14,7 +14,7 @@ from tests.browser import visit
 from tests.report.pages import can_be_read, fits_offline, shows_hostile_tokens, written
 from tests.results.example import compare_result, hostile_comparison, token_result
 
-from actmax.report.compare import conclusion, likely, page, summary
+from actmax.report.compare import likely, page, summary
 from actmax.report.page import MOST_BYTES
 from actmax.results.compare import CompareResult
 from actmax.results.run import Trajectory
@@ -52,6 +52,10 @@ def test_text_and_figures_can_be_read(browser: Any, pages: dict[str, Path], sche
         can_be_read(seen)
 
 
+def told(result: CompareResult) -> str:
+    return " ".join(result.conclusion)
+
+
 def test_what_is_compared() -> None:
     result = compare_result()
     html = page(result)
@@ -78,18 +82,18 @@ def test_what_is_compared() -> None:
 
 
 def test_the_sentence() -> None:
-    said = conclusion(compare_result())
+    said = told(compare_result())
     assert said.startswith("Of 4 methods epo gets highest: “")
     assert "gives 7.40, 0.66 times the largest in 391,000 tokens of wikipedia-excerpt (11.2)" in said
     assert "gcg 5.92, random 4.88" in said
     assert said.endswith("This is one seed on one unit: another seed may change the order.")
     token = token_result()
     bare = CompareResult.of([replace(token, corpus_maximum=None), replace(token, method="gcg")])
-    assert "in 391,000" in conclusion(bare), "one method's corpus maximum is enough"
+    assert "in 391,000" in told(bare), "one method's corpus maximum is enough"
     nan = replace(
         token, runs=tuple(replace(run, activation_of_ids=math.nan) for run in token.runs), method="gcg"
     )
-    assert conclusion(CompareResult.of([nan])) == ("No method gave a finite activation: nothing was found.")
+    assert told(CompareResult.of([nan])) == ("No method gave a finite activation: nothing was found.")
     assert CompareResult.of([nan, token]).best.method == "epo"
 
 

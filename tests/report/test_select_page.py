@@ -11,7 +11,7 @@ from tests.selectivity.corpora import corpus
 from tests.tiny import tiny_model
 
 from actmax.api.select import select
-from actmax.report.select import conclusion, p_value, page, summary
+from actmax.report.select import p_value, page, summary
 from actmax.report.select_plots import context, scatter
 from actmax.results.select import SelectResult
 from actmax.results.select_parts import Point
@@ -20,6 +20,10 @@ TEXTS = [
     f"the cat {k} sat on the mat and the dog ran to the sea; a red ship was waiting for the tide <b>{k}</b>"
     for k in range(14)
 ]
+
+
+def told(result: SelectResult) -> str:
+    return " ".join(result.conclusion)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +40,7 @@ def result() -> SelectResult:
 
 
 def test_the_conclusion_names_groups_counts_and_the_best_unit(result: SelectResult) -> None:
-    said = conclusion(result)
+    said = told(result)
     assert f"{result.significant} of 288 units" in said
     assert "words:cat,dog from words:sea,tide" in said
     assert result.units[0].unit in said
@@ -44,7 +48,7 @@ def test_the_conclusion_names_groups_counts_and_the_best_unit(result: SelectResu
 
 def test_nothing_found_is_said_plainly(result: SelectResult) -> None:
     none = replace(result, significant=0, units=tuple(replace(u, significant=False) for u in result.units))
-    assert "Nothing here can be told from chance." in conclusion(none)
+    assert "Nothing here can be told from chance." in told(none)
 
 
 def test_the_page_holds_what_was_found(result: SelectResult) -> None:
@@ -126,7 +130,7 @@ def test_a_few_units_far_out_do_not_hide_the_others(result: SelectResult) -> Non
 def test_the_conclusion_says_which_correction(
     result: SelectResult, changes: dict[str, str], said: str
 ) -> None:
-    assert said in conclusion(replace(result, settings={**result.settings, **changes}))
+    assert said in told(replace(result, settings={**result.settings, **changes}))
 
 
 def test_a_half_sink_is_said(result: SelectResult) -> None:

@@ -18,7 +18,6 @@ _PAGE_ONLY = ("activation_of_text", "retokenizes", "overtakes_after")
 
 def tell(result: MaximizeResult, *, quiet: bool) -> None:
     """The runs as a table and the conclusion as a sentence."""
-    from actmax.report.conclusion import conclusion
     from actmax.results.shown import columns_shown
 
     screen = console(json=False, quiet=quiet)
@@ -32,14 +31,12 @@ def tell(result: MaximizeResult, *, quiet: bool) -> None:
         if run.stopped:
             screen.print(f"Restart {run.restart} {run.stopped}.", markup=False)
     screen.print()
-    screen.print(conclusion(result), markup=False)
+    screen.print(" ".join(result.conclusion), markup=False)
     screen.print(_in_text(result.corpus_maximum), markup=False)
 
 
 def tell_comparison(result: CompareResult, *, quiet: bool) -> None:
     """The methods beside one another, and the conclusion."""
-    from actmax.report.compare import conclusion
-
     screen = console(json=False, quiet=quiet)
     columns = [column for column in result.table() if column.name not in _PAGE_ONLY]
     screen.print()
@@ -47,7 +44,7 @@ def tell_comparison(result: CompareResult, *, quiet: bool) -> None:
     for failed in result.failed:
         screen.print(f"{failed.method} has no result: {failed.why}", markup=False)
     screen.print()
-    screen.print(conclusion(result), markup=False)
+    screen.print(" ".join(result.conclusion), markup=False)
     screen.print(_in_text(result.corpus_maximum), markup=False)
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from actmax.legible import legible
 from actmax.numbers import count, number, percent, seconds
-from actmax.report.select import conclusion, p_value
+from actmax.report.select import p_value
 from actmax.report.select_plots import kinds
 from actmax.results.select import SelectResult
 from actmax.results.select_parts import Layer
@@ -36,7 +36,7 @@ def show(result: SelectResult, screen: Console, folder: Path | None) -> None:
     for note in result.notes:
         screen.print(escape(legible(note)), style="yellow")
     screen.print()
-    screen.print(escape(legible(conclusion(result))))
+    screen.print(escape(legible(" ".join(result.conclusion))))
     screen.print()
     if _profile(result, screen):
         screen.print()

@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from actmax.legible import LONGEST, legible, visible
+from actmax.legible import legible
 from actmax.numbers import count, number
 from actmax.report import compare_plots as figures
 from actmax.report.along import FoundText, alongs_of, drawn, found_text, full_scale, reading
@@ -54,7 +54,7 @@ def _context(result: CompareResult) -> dict[str, Any]:
     return {
         "result": result,
         "first": first,
-        "conclusion": conclusion(result),
+        "conclusion": " ".join(result.conclusion),
         "notices": _notices(result),
         "stats": _stats(result),
         "columns": _columns(result),
@@ -72,28 +72,6 @@ def _context(result: CompareResult) -> dict[str, Any]:
         "settings": [(one.method, pairs(to_plain(one.settings))) for one in result.results],
         "manifest": pairs(manifest),
     }
-
-
-def conclusion(result: CompareResult) -> str:
-    """One or two sentences: which method found the most, and what that is beside real text."""
-    best = result.best_result
-    value, n = reached(best), len(result.results)
-    if not math.isfinite(value):
-        return "No method gave a finite activation: nothing was found."
-    text = visible(best.best.text[:LONGEST]) + ("…" if len(best.best.text) > LONGEST else "")
-    end = "lowest" if best.minimize else "highest"
-    said = f"Of {count(n)} methods {best.method} gets {end}: “{text}” gives {number(value)}"
-    corpus, ratio = result.corpus_maximum, result.ratio(value)
-    if corpus is not None and math.isfinite(ratio):
-        said += (
-            f", {number(ratio)} times the {'smallest' if best.minimize else 'largest'} in "
-            f"{count(corpus.n_tokens)} tokens of {corpus.corpus} ({number(corpus.value)})"
-        )
-    others = [one for one in result.ranked if one is not best and math.isfinite(reached(one))]
-    if others:
-        rest = ", ".join(f"{one.method} {number(reached(one))}" for one in others)
-        said += f"; {rest}"
-    return f"{said}. This is one seed on one unit: another seed may change the order."
 
 
 def likely(result: CompareResult, full: float) -> list[FoundText]:

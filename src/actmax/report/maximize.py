@@ -15,7 +15,6 @@ from markupsafe import Markup
 from actmax.numbers import count, number, percent, seconds
 from actmax.report import maximize_plots as figures
 from actmax.report.along import alongs_of, drawn, found_text, full_scale, reading
-from actmax.report.conclusion import conclusion, random_best
 from actmax.report.page import Stat, drawn_column, pairs, render, stats_of
 from actmax.report.tokens import token_strip
 from actmax.results.maximize import MaximizeResult
@@ -60,7 +59,7 @@ def _context(result: MaximizeResult, most_runs: int = MOST_RUNS) -> dict[str, An
     best = result.best_run
     return {
         "result": result,
-        "conclusion": conclusion(result),
+        "conclusion": " ".join(result.conclusion),
         "notices": _notices(result),
         "stats": _stats(result),
         "columns": _columns(result, runs, full),
@@ -115,7 +114,7 @@ def _stats(result: MaximizeResult) -> list[Stat]:
     # What token methods optimise are the tokens, so their optimum is the next number again.
     stats = stats_of(best, without=() if result.is_soft else ("activation_final",))
     if random is not None:
-        top = random_best(random, minimize=result.minimize)
+        top = random.best(minimize=result.minimize)
         meaning = f"mean of {count(random.n)} sequences; the best gives {number(top)}"
         stats.append(Stat("Random tokens", number(random.mean), meaning))
     return [*stats, _in_real_text(result, corpus)]

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from actmax.numbers import count, number
 from actmax.report import plots
-from actmax.report.conclusion import random_best
 from actmax.report.figure import BLUE, GREEN, MUTED, ORANGE, VERMILION
 from actmax.report.page import Plot
 from actmax.report.spark import histogram_line
@@ -208,7 +207,7 @@ def decoding_gap(result: MaximizeResult) -> Plot | None:
         rows.insert(0, plots.Row("soft vectors", soft, best.activation_final))
     random = result.random_tokens
     if random is not None:
-        top = random_best(random, minimize=result.minimize)
+        top = random.best(minimize=result.minimize)
         rows.append(plots.Row("random tokens", random.activations, top, random.mean, MUTED, ticks=True))
     corpus = result.corpus_maximum
     alt = "; ".join(f"{row.label}: {number(row.best)}" for row in rows)

@@ -15,7 +15,7 @@ from actmax.legible import legible
 from actmax.numbers import NONE, count, number, percent, seconds
 from actmax.report.heat import heat
 from actmax.report.page import MOST_BYTES, Column, Stat, pairs, render
-from actmax.report.select_plots import context, corrected, correlates, profile, scatter
+from actmax.report.select_plots import context, correlates, profile, scatter
 from actmax.results.plain import to_plain
 from actmax.results.select import SelectResult
 from actmax.results.select_parts import PassageRead, UnitSelectivity
@@ -33,14 +33,6 @@ COLUMNS = (
 )
 _TRIES = ((50, 6), (50, 3), (30, 3), (30, 2), (20, 1), (10, 0))
 """Rows of the table and units over fresh text that a page tries to show."""
-
-OTHER = {
-    "documents": "documents that were held out",
-    "words": "words that were held out",
-    "samples": "samples that were held out",
-    "second set": "a second set of texts",
-}
-"""What units were validated on."""
 
 _SMALLEST = 1e-300
 
@@ -77,30 +69,6 @@ def summary(result: SelectResult) -> str:
     return render("select_summary.html.j2", **_context(result, 10, 0))
 
 
-def conclusion(result: SelectResult) -> str:
-    """Two or three sentences that say what was found, and how far it holds."""
-    share = result.significant / result.n_units if result.n_units else 0.0
-    said = (
-        f"{count(result.significant)} of {count(result.n_units)} units ({percent(share)}) tell"
-        f" {result.a.name} from {result.b.name} at a level of"
-        f" {float(result.settings.get('alpha', 0.05)):g} ({corrected(result)}; {count(result.a.samples)} and"
-        f" {count(result.b.samples)} samples)."
-    )
-    held = result.held_out
-    if held is not None and held.found:
-        where = OTHER[held.kind]
-        said += f" Of {count(held.found)} found on one set, {percent(held.concordance)} hold on {where}."
-    if result.units and result.units[0].significant:
-        best = result.units[0]
-        said += f" The strongest is {best.unit} (d {number(best.d)}"
-        if math.isfinite(best.accuracy_held):
-            said += f"; its threshold is right for {percent(best.accuracy_held)} of the held-out samples"
-        said += ")."
-    if not result.significant:
-        said += " Nothing here can be told from chance."
-    return said
-
-
 def p_value(value: float) -> str:
     """A p-value; what is too small for a number says so."""
     if math.isfinite(value) and value < _SMALLEST:
@@ -113,7 +81,7 @@ def _context(result: SelectResult, rows: int, heats: int) -> dict[str, Any]:
     plain = to_plain(result.settings)
     return {
         "result": result,
-        "conclusion": conclusion(result),
+        "conclusion": " ".join(result.conclusion),
         "stats": _stats(result),
         "notices": _notices(result),
         "plots": [plot for plot in plots if plot is not None],

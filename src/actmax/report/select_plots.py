@@ -44,16 +44,6 @@ def kinds(layers: Sequence[Layer]) -> Mapping[str, list[Layer]]:
     return found
 
 
-def corrected(result: SelectResult) -> str:
-    """How the p-values of these units were corrected, in words."""
-    how = {"bh": "Benjamini-Hochberg", "bonferroni": "Bonferroni"}.get(
-        result.settings.get("correction", "bh")
-    )
-    if how is None:
-        return "without a correction for testing many"
-    return f"{how} {'within each site' if result.settings.get('scope') == 'site' else 'over all units'}"
-
-
 def profile(result: SelectResult) -> Plot | None:
     """Share of significant units and accuracy on held-out text, by depth."""
     groups = kinds(result.layers)
@@ -78,7 +68,7 @@ def profile(result: SelectResult) -> Plot | None:
     return Plot(
         "By depth",
         svg(beside, "profile", alt),
-        f"Significant: the share of units that differ, {corrected(result)}; it is largest in {widest.site}"
+        f"Significant: the share of units that differ, {result.corrected}; it is largest in {widest.site}"
         f" ({percent(widest.share)}), and the dashed line is what shuffled labels give before correction."
         f"{accuracy if held else ''}",
         wide=True,

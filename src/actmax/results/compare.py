@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar
 
 from actmax.errors import ActmaxError
+from actmax.legible import LONGEST, visible
+from actmax.numbers import count, number
 from actmax.results.budget import reached_after
 from actmax.results.frames import Framed, columns_of, no_table
 from actmax.results.manifest import Manifest
@@ -61,6 +63,11 @@ class CompareResult(Saved, Framed):
     results: Annotated[tuple[MaximizeResult, ...], Keywords(minItems=1)]
     """One per method, in the order in which they were asked for."""
     manifest: Annotated[Manifest, Beside()]
+    conclusion: tuple[str, ...] = field(init=False, default=())
+    """Which method found the most, and what that is compared with real text; it follows from the numbers."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "conclusion", _concluded(self))
 
     @classmethod
     def of(
@@ -199,6 +206,28 @@ class Compared:
 def reached(result: MaximizeResult) -> float:
     """What the model gives on a method's best tokens (for a soft method: on the nearest tokens)."""
     return result.best_run.activation_of_ids
+
+
+def _concluded(result: CompareResult) -> tuple[str, ...]:
+    """One or two sentences: which method found the most, and what that is beside real text."""
+    best = result.best_result
+    value, n = reached(best), len(result.results)
+    if not math.isfinite(value):
+        return ("No method gave a finite activation: nothing was found.",)
+    text = visible(best.best.text[:LONGEST]) + ("…" if len(best.best.text) > LONGEST else "")
+    end = "lowest" if best.minimize else "highest"
+    said = f"Of {count(n)} methods {best.method} gets {end}: “{text}” gives {number(value)}"
+    corpus, ratio = result.corpus_maximum, result.ratio(value)
+    if corpus is not None and math.isfinite(ratio):
+        said += (
+            f", {number(ratio)} times the {'smallest' if best.minimize else 'largest'} in "
+            f"{count(corpus.n_tokens)} tokens of {corpus.corpus} ({number(corpus.value)})"
+        )
+    others = [one for one in result.ranked if one is not best and math.isfinite(reached(one))]
+    if others:
+        rest = ", ".join(f"{one.method} {number(reached(one))}" for one in others)
+        said += f"; {rest}"
+    return f"{said}.", "This is one seed on one unit: another seed may change the order."
 
 
 def _ranked(results: Sequence[MaximizeResult]) -> tuple[MaximizeResult, ...]:

@@ -1,7 +1,26 @@
-"""The result of ``maximize``: everything that ``result.json`` holds, and the tensors beside it."""
+"""The result of ``maximize``: everything that ``result.json`` holds, and the tensors beside it.
+
+Its conclusion is what the numbers allow to say, by these rules. Activations are compared in the direction of
+the search (for ``--minimize`` smaller is better). With ``n`` restarts, ``m`` and ``s`` are the mean and the
+standard deviation over random token sequences.
+
+For vectors (soft methods), what their nearest tokens give:
+
+1. no restart gave finite numbers: nothing was found.
+2. the best vectors do not pass the best random sequence: not even free vectors move the unit.
+3. the mean over restarts is at most ``m + 2 s / √n``: no more than random tokens; the tokens explain nothing.
+4. no restart passes the best random sequence: more than chance, but random search does as well.
+5. the best restart passes it, but goes less than half of the way from ``m`` to what the vectors reach: the
+   tokens explain a part.
+6. the best restart goes at least half of that way: the tokens explain most of it.
+
+For tokens the best text is quoted with its activation. Where a corpus maximum is known, what tokens give is
+also said as a share of it, and what vectors reach as a multiple.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,6 +29,8 @@ from typing import Annotated, Any, ClassVar
 from torch import Tensor
 
 from actmax.errors import ActmaxError
+from actmax.legible import LONGEST, visible
+from actmax.numbers import count, number, percent
 from actmax.results.frames import Framed, columns_of, columns_of_steps, no_table
 from actmax.results.manifest import Manifest
 from actmax.results.run import (
@@ -78,6 +99,11 @@ class MaximizeResult(Saved, Framed):
         default_factory=lambda: MappingProxyType({}), compare=False, repr=False
     )
     """Name to tensor; the names are this module's constants."""
+    conclusion: tuple[str, ...] = field(init=False, default=())
+    """What the numbers allow to say: one sentence, by the rules of this module."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "conclusion", (_concluded(self),))
 
     @property
     def best_run(self) -> Run:
@@ -107,3 +133,72 @@ class MaximizeResult(Saved, Framed):
         if all(run.restart != made.best.restart for run in made.runs):
             raise ActmaxError(f"{RESULT} names a best restart that it does not hold; make it again.")
         return made
+
+
+def _concluded(result: MaximizeResult) -> str:
+    """The sentence (plain text; tokens made visible)."""
+    best = result.best.activation
+    if not math.isfinite(best):
+        return "No restart gave a finite activation: nothing was found."
+    return _of_vectors(result, best) if result.is_soft else _of_tokens(result, best)
+
+
+def _of_vectors(result: MaximizeResult, best: float) -> str:
+    sign = -1.0 if result.minimize else 1.0
+    decoded = [run.activation_of_ids for run in result.runs if math.isfinite(run.activation_of_ids)]
+    start = f"{_search(result)} reached {number(best)}{_beside_text(result, best)}"
+    if not decoded:
+        return f"{start}; the model gave no finite activation on the nearest real tokens."
+    mean, top = sum(decoded) / len(decoded), sign * max(sign * value for value in decoded)
+    real = "the nearest real tokens give " + (
+        number(mean)
+        if len(decoded) == 1
+        else f"{number(mean)} on average over {count(len(decoded))} restarts"
+    )
+    random = result.random_tokens
+    if random is None:
+        return f"{start}; {real}."
+    chance = random.best(minimize=result.minimize)
+    versus = f"random tokens (mean {number(random.mean)}, best of {count(random.n)}: {number(chance)})"
+    if sign * best <= sign * chance:
+        return f"{start}, no more than {versus}: not even free vectors move this unit."
+    if sign * mean <= sign * random.mean + 2 * random.std / math.sqrt(len(decoded)):
+        return f"{start}; {real}, no more than {versus}: these tokens do not explain the unit."
+    if sign * top <= sign * chance:
+        return f"{start}; {real}, more than {versus} on average, but none beats the best of them: " + (
+            "these tokens explain little of the unit."
+        )
+    share = (top - random.mean) / (best - random.mean)
+    much = "most" if share >= 0.5 else "a part"
+    return (
+        f"{start}; the best of the nearest real tokens give {number(top)}, more than {versus} and "
+        f"{percent(share)} of the way to the vectors: these tokens explain {much} of it."
+    )
+
+
+def _beside_text(result: MaximizeResult, best: float) -> str:
+    corpus = result.corpus_maximum
+    if corpus is None or not corpus.value * best > 0:
+        return ""
+    return (
+        f", {number(best / corpus.value)} times the {'smallest' if result.minimize else 'largest'} in "
+        f"{count(corpus.n_tokens)} tokens of {corpus.corpus} ({number(corpus.value)})"
+    )
+
+
+def _of_tokens(result: MaximizeResult, best: float) -> str:
+    text = visible(result.best.text[:LONGEST]) + ("…" if len(result.best.text) > LONGEST else "")
+    start = f"The best text found, “{text}”, gives {number(best)}"
+    corpus = result.corpus_maximum
+    beside = ""
+    if corpus is not None and corpus.value * best > 0:
+        beside = (
+            f", {percent(best / corpus.value)} of the best in {count(corpus.n_tokens)} tokens of "
+            f"{corpus.corpus} ({number(corpus.value)})"
+        )
+    return f"{start}{beside}."
+
+
+def _search(result: MaximizeResult) -> str:
+    names = {"soft-ascent": "Gradient descent" if result.minimize else "Gradient ascent"}
+    return f"{names.get(result.method, result.method)} on soft vectors"

@@ -109,6 +109,11 @@ def from_plain(kind: type[T], data: Any, where: str = "") -> T:
         made: T = _reader(kind).validate_python(data)  # type: ignore[arg-type]  # a class is hashable
     except ValidationError as error:
         raise ActmaxError(_sentence(error.errors(include_url=False)[0], where)) from error
+    except (TypeError, LookupError, ArithmeticError) as error:  # met where a conclusion is drawn
+        place = where or "the file"
+        raise ActmaxError(
+            f"{place} does not fit together ({error}); it was changed, so make it again."
+        ) from error
     return made
 
 

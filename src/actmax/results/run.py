@@ -6,6 +6,7 @@ computed (a model that gave NaN, a text of no tokens) is NaN here and null in th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -175,6 +176,10 @@ class RandomTokens:
     max: float
     activations: tuple[float, ...]
     """Ascending."""
+
+    def best(self, *, minimize: bool) -> float:
+        """The best activation among them in the direction of the search."""
+        return min(self.activations, default=math.nan) if minimize else self.max
 
 
 @dataclass(frozen=True)

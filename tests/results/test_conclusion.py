@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.results.example import soft_result, token_result
 
-from actmax.report.conclusion import conclusion
+from actmax.results.compare import CompareResult
 from actmax.results.maximize import MaximizeResult
 from actmax.results.run import RandomTokens
+
+
+def conclusion(result: MaximizeResult) -> str:
+    return " ".join(result.conclusion)
+
 
 CHANCE = RandomTokens(1000, 0.62, 0.65, 2.98, (-1.5, 0.6, 2.98))
 
@@ -58,10 +66,26 @@ def test_minimising_looks_the_other_way() -> None:
     assert low.endswith("these tokens explain most of it.")
 
 
-def test_tokens_against_chance_and_real_text() -> None:
-    found = replace(token_result(), random_tokens=CHANCE)
-    share = "gives 7.40, 66 % of the best in 391,000 tokens of wikipedia-excerpt (11.2), more than"
-    assert share in conclusion(found)
-    nothing = replace(found, best=replace(found.best, activation=2.0))
-    assert conclusion(nothing).endswith("the search found nothing that chance does not.")
-    assert conclusion(replace(found, random_tokens=None, corpus_maximum=None)).endswith("gives 7.40.")
+def test_tokens_against_real_text() -> None:
+    found = token_result()
+    share = "gives 7.40, 66 % of the best in 391,000 tokens of wikipedia-excerpt (11.2)."
+    assert conclusion(found).endswith(share)
+    assert conclusion(replace(found, corpus_maximum=None)).endswith("gives 7.40.")
+
+
+def test_the_conclusion_is_in_the_file_and_follows_from_the_numbers(tmp_path: Path) -> None:
+    found = token_result()
+    found.save(tmp_path)
+    place = tmp_path / "result.json"
+    data = json.loads(place.read_text(encoding="utf-8"))
+    assert data["conclusion"] == list(found.conclusion)
+    for older in ({}, {"conclusion": ["What somebody wrote."]}):
+        place.write_text(json.dumps({**data, **older} if older else _without(data)), encoding="utf-8")
+        assert MaximizeResult.load(tmp_path).conclusion == found.conclusion
+    both = CompareResult.of([found, replace(found, method="gcg")])
+    assert both.to_json()["conclusion"] == list(both.conclusion)
+    assert [one["conclusion"] for one in both.to_json()["results"]] == [list(found.conclusion)] * 2
+
+
+def _without(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name != "conclusion"}
