@@ -14,7 +14,7 @@ DEFAULT_MODEL = SMOLLM2.name
 
 def default_is_ready() -> bool:
     """Whether the default model is in the cache, converted and whole."""
-    return manifest_of(converted_dir(SMOLLM2.member_sha256, SMOLLM2.name)) is not None
+    return manifest_of(converted_dir(SMOLLM2.member_sha256)) is not None
 
 
 def default_model_dir(progress: Progress = silent) -> Path:
@@ -24,6 +24,6 @@ def default_model_dir(progress: Progress = silent) -> Path:
         ActmaxError: it cannot be fetched, or the cache cannot be written to.
     """
     if default_is_ready():
-        return converted_dir(SMOLLM2.member_sha256, SMOLLM2.name)
+        return converted_dir(SMOLLM2.member_sha256)
     gguf = fetch_asset(SMOLLM2, progress)
     return converted(gguf, name=SMOLLM2.name, sha256=SMOLLM2.member_sha256, progress=progress)

@@ -1,56 +1,31 @@
 """The weights of a GGUF file under transformers' names, as float32.
 
-1. Every tensor is dequantised by the ``gguf`` package.
+1. Every tensor is dequantised by the ``gguf`` package, whose table of names says where it belongs. A tensor
+   that has no place is an error, never dropped, and so is a part of the model without a tensor.
 2. In the llama architecture the rows of q and k are stored so that the two halves that rotary embedding pairs
    alternate; transformers wants the first halves first. Per head of ``2m`` rows, row ``2i + j`` becomes row
    ``j·m + i``.
-3. Names are changed. A tensor that has no place is an error, never dropped: a model with a part missing would
-   still run.
-
-Other architectures go through transformers' own reader.
+3. Gemma's norms are stored with 1 added, and GPT-2's matrices are kept as [in, out] by transformers.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from gguf import GGUFReader, dequantize
-from torch import Tensor
+from gguf import MODEL_ARCH, MODEL_ARCH_NAMES, dequantize, get_tensor_name_map
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from actmax.errors import ActmaxError
+from actmax.models.gguf_config import GgufArchitecture, architecture_of
+from actmax.models.gguf_read import ELSE, GgufModel
 from actmax.progress import Progress
 
-_TOP = {
-    "token_embd.weight": "model.embed_tokens.weight",
-    "output_norm.weight": "model.norm.weight",
-    "output.weight": "lm_head.weight",
-}
-_IN_BLOCK = {
-    "attn_norm": "input_layernorm",
-    "ffn_norm": "post_attention_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
-
-
-def llama_name(name: str) -> str | None:
-    """What transformers calls the llama tensor that GGUF calls ``name``; None where it has no such tensor."""
-    if name in _TOP:
-        return _TOP[name]
-    match = re.fullmatch(r"blk\.(\d+)\.([a-z_]+)\.(weight|bias)", name)
-    if match is None or match[2] not in _IN_BLOCK:
-        return None
-    return f"model.layers.{match[1]}.{_IN_BLOCK[match[2]]}.{match[3]}"
+SCALING = ("rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight")
+"""Tensors that are part of the config, not of the weights."""
 
 
 def halves_first(rows: np.ndarray, n_heads: int) -> np.ndarray:
@@ -59,61 +34,88 @@ def halves_first(rows: np.ndarray, n_heads: int) -> np.ndarray:
     return rows.reshape(n_heads, m, 2, *rows.shape[1:]).swapaxes(1, 2).reshape(rows.shape)
 
 
-def llama_weights(
-    reader: GGUFReader, config: Mapping[str, Any], label: str, progress: Progress
-) -> dict[str, Tensor]:
-    """All tensors of a llama GGUF file, float32, by transformers' names.
+def places(net: nn.Module, architecture: str, n_blocks: int) -> dict[str, str]:
+    """What transformers calls the tensors of an architecture, by GGUF's names for them."""
+    arch: MODEL_ARCH = next(arch for arch, name in MODEL_ARCH_NAMES.items() if name == architecture)
+    names = get_tensor_name_map(arch, n_blocks)
+    found: dict[str, str] = {}
+    for ours in net.state_dict():
+        stem, _, kind = ours.rpartition(".")
+        theirs = names.get_name(stem)
+        if theirs is not None:
+            found[f"{theirs}.{kind}"] = ours
+    return found
+
+
+def gguf_weights(model: GgufModel, config: Mapping[str, Any], progress: Progress) -> dict[str, Tensor]:
+    """All tensors of a GGUF model, float32, by transformers' names.
 
     Raises:
-        ActmaxError: the file holds a tensor that a plain llama does not have (experts, rope factors).
+        ActmaxError: a tensor has no place in the architecture or another shape, or a part has no tensor.
     """
-    total = sum(int(tensor.n_bytes) for tensor in reader.tensors)
+    row = architecture_of(model)
+    blocks = int(config["n_layer"] if "n_layer" in config else config["num_hidden_layers"])
+    if blocks > len(model.tensors):
+        raise ActmaxError(
+            f"{model.label!r} asks for {blocks} blocks and holds {len(model.tensors)} tensors; fetch or"
+            " copy it again."
+        )
+    with torch.device("meta"):
+        automatic: Any = AutoModelForCausalLM
+        net: nn.Module = automatic.from_config(AutoConfig.for_model(**config), trust_remote_code=False)
+    shapes = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    where = places(net, model.architecture, blocks)
+    _check(model, config, row, where, shapes)
+    total = sum(int(tensor.n_bytes) for tensor in model.tensors.values())
     done = 0
     weights: dict[str, Tensor] = {}
-    for tensor in reader.tensors:
-        name = llama_name(tensor.name)
-        if name is None:
-            raise ActmaxError(
-                f"{label!r} holds {tensor.name!r}, which a plain llama does not have;"
-                " use the model's safetensors directory instead."
-            )
-        values = dequantize(tensor.data, tensor.tensor_type)
-        if ".attn_q." in tensor.name:
-            values = halves_first(values, config["num_attention_heads"])
-        elif ".attn_k." in tensor.name:
-            values = halves_first(values, config["num_key_value_heads"])
-        weights[name] = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))
+    for name, tensor in model.tensors.items():
+        if name in SCALING:
+            continue
+        values = _laid_out(dequantize(tensor.data, tensor.tensor_type), name, row, config)
+        weights[where[name]] = torch.from_numpy(np.array(values, dtype=np.float32, order="C"))
         done += int(tensor.n_bytes)
         progress("converting", done, total)
     return weights
 
 
-def other_weights(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Config and weights of an architecture that transformers can read from GGUF.
-
-    Raises:
-        ActmaxError: transformers cannot, or leaves a part of the model without weights.
-    """
-    import transformers
-    from transformers import modeling_gguf_pytorch_utils
-
-    load: Any = modeling_gguf_pytorch_utils.load_gguf_checkpoint
-    automatic: Any = transformers.AutoModelForCausalLM
-    mend = "use the model's safetensors directory instead."
-    try:
-        config = dict(load(str(path))["config"])
-        with torch.device("meta"):
-            frame = automatic.from_config(
-                transformers.AutoConfig.for_model(**config), trust_remote_code=False
+def _check(
+    model: GgufModel,
+    config: Mapping[str, Any],
+    row: GgufArchitecture,
+    where: Mapping[str, str],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> None:
+    for name, tensor in model.tensors.items():
+        if name in SCALING:
+            continue
+        if name not in where:
+            raise ActmaxError(
+                f"{model.label!r} holds {name!r}, which a plain {model.architecture} does not have; {ELSE}"
             )
-        found: dict[str, Tensor] = load(str(path), return_tensors=True, model_to_load=frame)["tensors"]
-    except Exception as error:
-        raise ActmaxError(
-            f"The architecture of {path.name!r} cannot be read from GGUF by transformers"
-            f" {transformers.__version__}; {mend}"
-        ) from error
-    tied = set(getattr(frame, "_tied_weights_keys", None) or ()) if config["tie_word_embeddings"] else set()
-    missing = [name for name, _ in frame.named_parameters() if name not in found and name not in tied]
+        held = tuple(int(size) for size in reversed(tensor.shape))
+        held = held[::-1] if name.endswith(row.transposed) and row.transposed else held
+        if held != shapes[where[name]]:
+            raise ActmaxError(
+                f"{model.label!r} holds {name!r} as {held}, but its settings ask for {shapes[where[name]]};"
+                f" {ELSE}"
+            )
+    given = {where[name] for name in model.tensors if name in where}
+    given |= {"lm_head.weight"} if config["tie_word_embeddings"] else set()
+    missing = [name for name in shapes if name not in given]
     if missing:
-        raise ActmaxError(f"{path.name!r} holds no weights for {missing[0]!r}; {mend}")
-    return frame.config.to_dict(), {name: value.float().contiguous() for name, value in found.items()}
+        theirs = {ours: name for name, ours in where.items()}
+        raise ActmaxError(
+            f"{model.label!r} holds no weights for {theirs.get(missing[0], missing[0])!r}; {ELSE}"
+        )
+
+
+def _laid_out(values: np.ndarray, name: str, row: GgufArchitecture, config: Mapping[str, Any]) -> np.ndarray:
+    if row.interleaved and (".attn_q." in name or ".attn_k." in name):
+        heads = "num_attention_heads" if ".attn_q." in name else "num_key_value_heads"
+        return halves_first(values, config[heads])
+    if row.norms_plus_one and name.endswith("norm.weight"):
+        return np.asarray(values - np.float32(1))
+    if row.transposed and name.endswith(row.transposed):
+        return values.T
+    return values

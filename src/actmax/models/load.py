@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from actmax.errors import ActmaxError
 from actmax.models.default import DEFAULT_MODEL, default_model_dir
 from actmax.models.directory import hash_of_hashes
 from actmax.models.families import family_of
-from actmax.models.gguf_file import converted
+from actmax.models.gguf_file import converted, gguf_hash, gguf_hashes, manifest_of
 from actmax.models.model import Model, Source
 from actmax.models.placement import device_of, dtype_of
 from actmax.models.pretrained import Pretrained, load_pretrained, reach_hub
@@ -161,14 +162,16 @@ def _find(
     text = DEFAULT_MODEL if name is None else os.fspath(name)
     if text == DEFAULT_MODEL:
         folder = default_model_dir(progress)
-        return str(folder), text, Source("default", text, sha256=SMOLLM2.member_sha256)
+        hashes = {SMOLLM2.file_name: SMOLLM2.member_sha256}
+        return str(folder), text, _from_gguf(Source("default", text), hashes, folder)
     path = Path(text).expanduser()
     label = path.absolute().name or text
     if path.is_dir():
         return str(path), label, Source("directory", text)
     if path.suffix.lower() == ".gguf" and path.is_file():
-        folder = converted(path, name=path.stem, progress=progress)
-        return str(folder), label, Source("gguf", text, sha256=_gguf_hash(folder))
+        hashes = gguf_hashes(path)
+        folder = converted(path, name=path.stem, sha256=gguf_hash(hashes), progress=progress)
+        return str(folder), label, _from_gguf(Source("gguf", text), hashes, folder)
     if path.is_file():
         raise ActmaxError(f"{text!r} is a file; --model takes a .gguf file, a directory, or a hub name.")
     if path.suffix.lower() == ".gguf" or _is_path(text):
@@ -177,11 +180,11 @@ def _find(
     return text, text, Source("hub", text, revision=revision)
 
 
-def _gguf_hash(folder: Path) -> str | None:
-    from actmax.models.gguf_file import manifest_of
-
+def _from_gguf(source: Source, hashes: Mapping[str, str], folder: Path) -> Source:
+    """A source with the GGUF files that a converted directory was made of."""
     record = manifest_of(folder)
-    return None if record is None else record.gguf_sha256
+    precision = None if record is None else record.precision
+    return replace(source, sha256=gguf_hash(hashes), files=dict(hashes), precision=precision)
 
 
 def _is_path(text: str) -> bool:
