@@ -165,15 +165,14 @@ def _settings_of(kind: Any) -> tuple[Setting, ...]:
     hints = typing.get_type_hints(kind, include_extras=True)
     docs = field_docs(kind)
     return tuple(
-        _setting(one, hints[one.name], docs.get(one.name, "")) for one in dataclasses.fields(kind) if one.init
+        setting_of(one.name, hints[one.name], _default(one), docs.get(one.name, ""))
+        for one in dataclasses.fields(kind)
+        if one.init
     )
 
 
 def field_docs(kind: Any) -> dict[str, str]:
-    """The docstring below each field of a class and of its bases, each as one line.
-
-    A class without source (made in an interactive session) has none.
-    """
+    """The docstring below each field of a class and of its bases, as one line; none without source."""
     docs: dict[str, str] = {}
     for base in reversed(inspect.getmro(kind)):
         if not dataclasses.is_dataclass(base):
@@ -200,7 +199,7 @@ def check_value(setting: Setting, value: object) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise SettingError(setting.name, f"must be a finite number (got {value})")
     if setting.limits and isinstance(value, numbers.Real) and not _within(value, setting.limits):
-        raise SettingError(setting.name, f"must be {_range_words(setting.limits)} (got {value})")
+        raise SettingError(setting.name, f"must be {range_words(setting.limits)} (got {value})")
 
 
 def from_text(setting: Setting, text: str) -> Any:
@@ -292,16 +291,19 @@ def _with_fields(doc: str, kind: Any) -> str:
     return "\n".join([inspect.cleandoc(doc), "", "Keyword Args:", *lines, ""])
 
 
-def _setting(field: dataclasses.Field[Any], hint: Any, doc: str) -> Setting:
+def _default(field: dataclasses.Field[Any]) -> Any:
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
+
+
+def setting_of(name: str, hint: Any, default: Any, doc: str) -> Setting:
+    """A setting from an annotation, a default value and a docstring."""
     members, metadata = _taken_apart(hint)
     option = next((one for one in metadata if isinstance(one, Option)), Option())
     scope = next((one for one in metadata if isinstance(one, Scope)), Scope(option=True, recorded=True))
     limits = tuple(one for one in metadata if type(one) in _LIMITS)
-    default = field.default
-    if field.default_factory is not dataclasses.MISSING:
-        default = field.default_factory()
     kinds = tuple(member for member in members if member is not types.NoneType)
-    return Setting(field.name, kinds, types.NoneType in members, default, limits, option, scope, doc)
+    return Setting(name, kinds, types.NoneType in members, default, limits, option, scope, doc)
 
 
 def _taken_apart(hint: Any) -> tuple[list[Any], list[Any]]:
@@ -381,7 +383,8 @@ def _within(value: numbers.Real, limits: Sequence[BaseMetadata]) -> bool:
     )
 
 
-def _range_words(limits: Sequence[BaseMetadata]) -> str:
+def range_words(limits: Sequence[BaseMetadata]) -> str:
+    """A range in words: "at least 1 and at most 5"."""
     words = [(_LIMITS[type(one)], one) for one in limits]
     return " and ".join(f"{phrase} {getattr(one, attribute)}" for (attribute, _, phrase), one in words)
 

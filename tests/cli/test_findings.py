@@ -58,7 +58,7 @@ def test_check_and_investigate(
 def test_mistakes(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "at least 2" in mistake(capsys, "reproduce", "hidden_states.2:5", "--model", model, "--runs", "1")
     said = mistake(capsys, "check", "hidden_states.2:5", "--model", model, "--bos", "maybe")
-    assert "auto, always or never" in said
+    assert "choose auto, always or never" in said
     assert "no method" in mistake(
         capsys, "reproduce", "hidden_states.2:5", "--model", model, "--method", "sift"
     )
@@ -100,7 +100,7 @@ def test_ctrl_c_before_there_is_anything_says_so_and_leaves_with_130(
     out = tmp_path / "out"
     assert main([verb, "hidden_states.2:5", "--model", model, "--out", str(out)]) == 130
     told = capsys.readouterr()
-    assert told.err == f"actmax: Interrupted before {before}; nothing is kept.\n"
+    assert told.err == f"actmax: Interrupted before {before}; nothing is saved.\n"
     assert not out.exists() or not list(out.iterdir())
 
 

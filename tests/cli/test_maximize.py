@@ -168,7 +168,7 @@ def test_a_result_is_replaced(model: str, here: Path) -> None:
         ["--shell-penalty", "0.5"],
         ["--init-text", " the cat"],
         ["--also", "-0.5*hidden_states.2:10", "--also", "2*hook_embed:1"],
-        ["--nearest", "l2"],
+        ["--metric", "l2"],
         ["--nearest", "dot"],
         ["--bos", "always"],
         ["--steps", "0"],
@@ -205,29 +205,30 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["UNIT", "hidden_states.-1:3"], "is negative; tiny counts from 0 to 3"),
     (["UNIT", "hidden_states.2:@nothing.safetensors"], "There is no file 'nothing.safetensors'"),
     (["UNIT", "hidden_states.2:@narrow.safetensors"], "has 31 numbers"),
-    (["--length", "0"], "The length is 0; give a whole number from 1"),
-    (["--length", "-3"], "The length is -3"),
+    (["--length", "0"], "--length must be at least 1 (got 0)"),
+    (["--length", "-3"], "--length must be at least 1 (got -3)"),
     (["--length", "65"], "reads at most 64 positions"),
-    (["--length", "five"], "Invalid value for '--length'"),
-    (["--restarts", "0"], "The number of restarts is 0"),
-    (["--steps", "-1"], "number of steps is -1"),
-    (["--steps", "inf"], "Invalid value for '--steps'"),
-    (["--steps", "1.5"], "Invalid value for '--steps'"),
-    (["--lr", "0"], "learning rate is 0.0"),
-    (["--lr", "-0.1"], "learning rate is -0.1"),
-    (["--lr", "nan"], "learning rate is nan"),
-    (["--lr", "inf"], "learning rate is inf"),
-    (["--l2", "-1"], "The weight l2 is -1.0"),
-    (["--l2", "nan"], "The weight l2 is nan"),
-    (["--shell-penalty", "inf"], "The weight shell-penalty is inf"),
+    (["--length", "five"], "--length must be a whole number (got 'five')"),
+    (["--restarts", "0"], "--restarts must be at least 1 (got 0)"),
+    (["--steps", "-1"], "--steps must be at least 0 (got -1)"),
+    (["--steps", "inf"], "--steps must be a whole number (got 'inf')"),
+    (["--steps", "1.5"], "--steps must be a whole number (got '1.5')"),
+    (["--lr", "0"], "--lr must be more than 0 (got 0.0)"),
+    (["--lr", "-0.1"], "--lr must be more than 0 (got -0.1)"),
+    (["--lr", "nan"], "--lr must be a finite number (got nan)"),
+    (["--lr", "inf"], "--lr must be a finite number (got inf)"),
+    (["--l2", "-1"], "--l2 must be at least 0 (got -1.0)"),
+    (["--l2", "nan"], "--l2 must be a finite number (got nan)"),
+    (["--shell-penalty", "inf"], "--shell-penalty must be a finite number (got inf)"),
     (["--also", "hidden_states.2:3"], "is not WEIGHT*UNIT; write for example"),
     (["--also", "x*hidden_states.2:3"], "is not WEIGHT*UNIT"),
     (["--also", "2*hidden_states.2:99"], "out of range"),
     (["--also", "nan*hidden_states.2:3"], "The weight of hidden_states.2:3 is nan"),
-    (["--nearest", "manhattan"], "measured by cosine, l2, dot, not 'manhattan'"),
-    (["--positions", "first"], "read as mean, last, max, not 'first'"),
-    (["--bos", "perhaps"], "use auto, always or never"),
-    (["--seed", "-1"], "Invalid value for '--seed'"),
+    (["--metric", "manhattan"], "Unknown metric 'manhattan'; choose cosine, l2 or dot"),
+    (["--nearest", "manhattan"], "Unknown metric 'manhattan'; choose cosine, l2 or dot"),
+    (["--positions", "first"], "Unknown positions 'first'; choose mean, last, max, each or a whole number"),
+    (["--bos", "perhaps"], "Unknown bos 'perhaps'; choose auto, always or never"),
+    (["--seed", "-1"], "--seed must be at least 0 (got -1)"),
     (["--init-text", ""], "has no tokens"),
     (["--init-text", "the cat " * 40], "reads at most 64"),
     (["--device", "gpu"], "The device 'gpu' is not known"),
@@ -285,11 +286,11 @@ def test_a_disk_that_fills_up_meanwhile(
 ) -> None:
     with small_disk(tmp_path / "disk", "16m") as disk:
 
-        def fill(*arguments: Any) -> running.Outcome:
+        def fill(*arguments: Any, **more: Any) -> running.Outcome:
             (disk / "filler").write_bytes(
                 bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize - 50_000)
             )
-            return running.run(*arguments)
+            return running.run(*arguments, **more)
 
         monkeypatch.setattr("actmax.api.soft.run", fill)
         said = mistake(capsys, "maximize", UNIT, "--model", model, *QUICK, "--out", str(disk / "out"))
@@ -343,7 +344,7 @@ def test_ctrl_c_saves_what_was_done(model: str, here: Path) -> None:
     assert code == 130
     assert "Traceback" not in err
     assert "actmax: Interrupted after" in err
-    assert "what was done is in out" in err
+    assert "what was done is in 'out'" in err
     assert {path.name for path in (here / "out").iterdir()} == FILES
     data = json.loads((here / "out" / "result.json").read_text(encoding="utf-8"))
     assert json.loads(out) == data

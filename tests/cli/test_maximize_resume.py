@@ -58,9 +58,9 @@ def test_a_comparison_that_was_killed_is_resumed(
     assert not (here / "killed" / "gcg" / "result.json").exists()
     assert not (here / "killed" / "hotflip").exists()
     assert "was written with seed 0" in mistake(
-        capsys, *command, *options, "--resume", "killed", "--seed", "1"
+        capsys, *command, *options, "--out", "killed", "--resume", "--seed", "1"
     )
-    assert main([*command, *options, "--quiet", "--resume", "killed"]) == 0
+    assert main([*command, *options, "--quiet", "--out", "killed", "--resume"]) == 0
     assert main([*command, *options, "--quiet", "--out", "whole"]) == 0
     results = [
         timeless(json.loads((here / name / "result.json").read_text(encoding="utf-8")))
@@ -76,7 +76,7 @@ def test_one_search_that_was_killed_is_resumed(command: list[str], here: Path) -
     options = ["--method", "hybrid", "--budget", "900"]
     killed(here / "killed", here / "killed" / "search.journal", 4000, *command, *options)
     assert names_in(here / "killed") == {"search.journal"}
-    assert main([*command, *options, "--quiet", "--resume", "killed"]) == 0
+    assert main([*command, *options, "--quiet", "--out", "killed", "--resume"]) == 0
     assert main([*command, *options, "--quiet", "--out", "whole"]) == 0
     one, two = (json.loads((here / name / "result.json").read_text()) for name in ("killed", "whole"))
     assert timeless(one) == timeless(two)
@@ -90,7 +90,7 @@ def test_ctrl_c_leaves_what_can_be_resumed(command: list[str], here: Path) -> No
     assert code == 130
     assert "Traceback" not in err
     assert "actmax: Interrupted after" in err
-    assert "and --resume out goes on" in err
+    assert "and the same command with --resume continues it" in err
     assert names_in(here / "out") == FILES | {"search.journal"}
     found = MaximizeResult.load("out")
     assert not found.complete
@@ -104,7 +104,7 @@ def test_ctrl_c_in_a_comparison(command: list[str], here: Path) -> None:
     code, _, err = interrupted(*command, *options, "--out", "out")
     assert code == 130
     assert "actmax: Interrupted after 0 of 2 methods" in err
-    assert "and --resume out goes on" in err
+    assert "and the same command with --resume continues it" in err
     assert names_in(here / "out") == COMPARED | {"gcg"}
     assert names_in(here / "out" / "gcg") == FILES | {"search.journal"}
     found = CompareResult.load("out")
@@ -115,10 +115,13 @@ def test_ctrl_c_in_a_comparison(command: list[str], here: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--method", "gcg", "--resume", "out"], "There is no search to resume in 'out'; leave --resume out"),
-        ([*TWO, "--resume", "out"], "There is no search to resume in 'out'"),
-        (["--resume", "out"], "Only token methods can be resumed"),
-        (["--method", "gcg", "--resume", "out", "--out", "other"], "name two folders; give one of them"),
+        (
+            ["--method", "gcg", "--resume", "--out", "out"],
+            "to resume in 'out'; leave --resume out",
+        ),
+        ([*TWO, "--resume", "--out", "out"], "There is no search to resume in 'out'"),
+        (["--resume", "--out", "out"], "Only token methods can be resumed"),
+        (["--method", "gcg", "--resume"], "name it with --out DIR"),
     ],
 )
 def test_nothing_to_resume(

@@ -16,7 +16,7 @@ from tests.cli.command import environment, is_one_sentence, mistake
 from tests.tiny import tiny_net, tiny_tokenizer
 
 from actmax.cli.main import main
-from actmax.cli.select_text import bars
+from actmax.cli.show.select import bars
 from actmax.models.load import load
 from actmax.models.read import read as read_model
 from actmax.models.sites import resolve
@@ -221,13 +221,13 @@ def test_mistakes_are_sentences(
         (["--a", "words:cat,sea", "--b", "words:sea,tide"], "'sea' is in both"),
         (["--a", str(constant)], "All labels in constant.csv are 'x'"),
         ([*both, "--sites", "blocks.*.nothing"], "names no site"),
-        ([*both, "--test", "t"], "--test is 't'; use welch"),
-        ([*both, "--correction", "holm"], "--correction is 'holm'"),
-        ([*both, "--alpha", "2"], "--alpha is 2"),
-        ([*both, "--token", "middle"], "--token is 'middle'"),
-        ([*both, "--hold-out", "books"], "--hold-out is 'books'"),
-        ([*both, "--words", "here"], "--words is 'here'"),
-        ([*both, "--bos", "maybe"], "no BOS policy"),
+        ([*both, "--test", "t"], "Unknown test 't'; choose welch"),
+        ([*both, "--correction", "holm"], "Unknown correction 'holm'"),
+        ([*both, "--alpha", "2"], "--alpha must be more than 0 and less than 1 (got 2.0)"),
+        ([*both, "--token", "middle"], "Unknown token 'middle'"),
+        ([*both, "--hold", "books"], "Unknown hold 'books'; choose documents or words"),
+        ([*both, "--words", "here"], "Unknown words 'here'"),
+        ([*both, "--bos", "maybe"], "Unknown bos 'maybe'; choose auto, always or never"),
         ([*both, "--window", "60"], "lower --window"),
         ([*both, "--second-a", "animals"], "give both --second-a and --second-b"),
         ([*both, "--save-activations"], "name it with --out"),
@@ -281,7 +281,7 @@ def test_ctrl_c_keeps_what_was_read(
     assert main(options(model, texts, *given)) == 130
     said = capsys.readouterr().err
     assert is_one_sentence(said)
-    assert "Stopped after" in said
+    assert "Interrupted after" in said
     data = json.loads((out / "result.json").read_text())
     assert data["complete"] is False
     assert 4 <= data["a"]["samples"] + data["b"]["samples"] < 192

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from tests.cli.command import mistake
 from tests.models.tiny_gguf import BLOCKS, HEADS, HIDDEN, KV_HEADS, TOKENS, WIDTH, tiny_llama, write_gguf
 
 from actmax.cli.main import main
+from actmax.models.load import load
+from actmax.selectivity.sites import match_sites
 
 
 @pytest.fixture
@@ -40,9 +43,20 @@ def test_the_table_has_one_row_for_each_kind(model: str, capsys: pytest.CaptureF
     assert main(["sites", "--model", model, "--device", "cpu"]) == 0
     table = capsys.readouterr().out
     assert table.count("hook_resid_post") == 1
-    assert "blocks.{0..1}.mlp.hook_post" in table
-    assert "hidden_states.{0..2}" in table
+    assert re.search(r"^blocks\.\*\.mlp\.hook_post +0 to 1 ", table, re.MULTILINE)
+    assert re.search(r"^hidden_states\.\* +0 to 2 ", table, re.MULTILINE)
     assert f"{KV_HEADS} heads × 8" in table
+
+
+def test_what_the_table_names_can_be_chosen_with_sites(
+    model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sites", "--model", model, "--device", "cpu"]) == 0
+    names = re.findall(r"^((?:blocks|hook|hidden|ln|unembed)\S+) ", capsys.readouterr().out, re.MULTILINE)
+    assert len(names) > 10
+    opened = load(model, device="cpu")
+    for name in names:
+        assert match_sites(opened, [name])
 
 
 @pytest.mark.parametrize(

@@ -92,13 +92,16 @@ def test_the_tokenizer_cuts_merges_and_keeps_special_tokens_whole(tmp_path: Path
 def test_conversion_happens_once_and_a_damaged_copy_is_made_again(tmp_path: Path, cache: Path) -> None:
     path = write_gguf(tmp_path / "tiny.gguf", tiny_llama())
     stages: list[str] = []
-    folder = converted(path, name="tiny", progress=lambda stage, done, total: stages.append(stage))
+    folder = converted(path, name="tiny", progress=lambda stage, done, total, **more: stages.append(stage))
     assert set(stages) == {"converting", "verifying"}
     record = manifest_of(folder)
     assert record is not None
     assert record.weights_sha256 == sha256_of(folder / "model.safetensors")
     stages.clear()
-    assert converted(path, name="tiny", progress=lambda stage, done, total: stages.append(stage)) == folder
+    assert (
+        converted(path, name="tiny", progress=lambda stage, done, total, **more: stages.append(stage))
+        == folder
+    )
     assert stages == []
     weights = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(weights[:-1])

@@ -93,7 +93,7 @@ def test_ctrl_c_keeps_what_was_read() -> None:
     model = tiny_model()
     samples = samples_of(model)
 
-    def stop(stage: str, done: int, total: int | None) -> None:
+    def stop(stage: str, done: int, total: int | None, **more: str) -> None:
         if done >= 3:
             raise KeyboardInterrupt
 

@@ -7,14 +7,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from actmax.api.corpus_starts import CorpusStarts
 from actmax.api.maximize import Progressed, maximize, reading_of, reduction_of, settings_of
-from actmax.api.methods import own_name, token_method
+from actmax.api.methods import token_method
 from actmax.api.soft_settings import SoftSettings
 from actmax.api.text import NothingFoundError
 from actmax.api.text_problem import check_method, read_corpus, text_problem
@@ -26,6 +26,7 @@ from actmax.objectives.positions import Places
 from actmax.progress import Progress, silent
 from actmax.results.compare import CompareResult, Failed
 from actmax.results.maximize import MaximizeResult
+from actmax.search.names import distinct_names
 
 
 def compare(
@@ -41,6 +42,7 @@ def compare(
     on_step: Callable[[str, Progressed], None] | None = None,
     on_result: Callable[[MaximizeResult], None] | None = None,
     progress: Progress = silent,
+    hyperparameters: Mapping[str, Mapping[str, object]] | None = None,
     **settings: Any,
 ) -> CompareResult:
     """Ask several methods the same question, one after another.
@@ -59,6 +61,7 @@ def compare(
         on_step: told of every step of every method, with the method's name.
         on_result: told of every result as soon as there is one.
         progress: told of reading the corpus.
+        hyperparameters: of single methods, by name.
         settings: as for :func:`actmax.maximize`; each method takes those that it has.
 
     Raises:
@@ -94,6 +97,8 @@ def compare(
         for name, part in parts.items():
             text = name in texts
             more = {**part, "resume": resume / name} if text and resume is not None else part
+            if hyperparameters and hyperparameters.get(name):
+                more = {**more, "options": hyperparameters[name]}
             try:
                 result = maximize(
                     model,
@@ -131,10 +136,7 @@ def distinct(methods: Sequence[str]) -> list[str]:
     Raises:
         ActmaxError: there is no such method, one is named twice, or there are fewer than two.
     """
-    names = [own_name(name) for name in methods]
-    for name in names:
-        if names.count(name) > 1:
-            raise ActmaxError(f"The method {name} is named twice; name each method once.")
+    names = distinct_names(methods)
     if len(names) < 2:
         raise ActmaxError("One method cannot be compared; name at least two.")
     return names

@@ -21,12 +21,3 @@ def token_method(name: str) -> str | None:
     if name not in known:
         raise ActmaxError(f"There is no method {name!r}; the nearest are {nearest(name, known)}.")
     return SHORT["text"] if name == "text" else name
-
-
-def own_name(name: str) -> str:
-    """The name that a method's results have: ``soft-ascent`` for ``soft``, ``hybrid`` for ``text``.
-
-    Raises:
-        ActmaxError: there is no such method.
-    """
-    return token_method(name) or SOFT[0]

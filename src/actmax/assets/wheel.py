@@ -139,7 +139,7 @@ def _watch(
         )
         try:
             while process.poll() is None:
-                progress("downloading", min(bytes_under(folder), expected), expected)
+                progress("downloading", min(bytes_under(folder), expected), expected, unit="bytes")
                 time.sleep(_POLL_SECONDS)
         finally:
             if process.poll() is None:

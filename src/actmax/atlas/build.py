@@ -110,7 +110,7 @@ def build_atlas(
         settings: what is recorded.
         resume: go on with what is in ``folder``; a finished atlas of the same is left as it is.
         save_every: seconds between shards.
-        progress: told of tokens read (``"recording tokens"``) and of the tables.
+        progress: called with the tokens read (``"recording"``), and for the tables.
 
     Returns:
         ``folder``.
@@ -168,13 +168,13 @@ def _record(
     with _ctrl_c() as stopped:
         last = time.monotonic()
         total, read = windows.n_tokens, _tokens(windows, 0, done)
-        progress("recording tokens", read, total)
+        progress("recording", read, total, unit="tokens")
         for start in range(done, windows.n_windows, AT_ONCE):
             stop = min(start + AT_ONCE, windows.n_windows)
             batch = windows.batch(start, stop)
             recording.record(batch)
             read += int((batch.where >= 0).sum())
-            progress("recording tokens", read, total)
+            progress("recording", read, total, unit="tokens")
             if time.monotonic() - last >= save_every or stopped.is_set() or stop == windows.n_windows:
                 write_state(folder, recording.state(), stop)
                 last = time.monotonic()

@@ -17,7 +17,7 @@ from actmax.checks.verdicts import judge, unmeasured
 from actmax.corpus.windows import Windows
 from actmax.models.model import Model
 from actmax.models.sites import Unit
-from actmax.progress import Progress, silent
+from actmax.progress import Progress, prefixed, silent
 from actmax.results.finding import Check
 
 OTHERS = 19
@@ -139,8 +139,6 @@ def _shuffled(material: Material, progress: Progress) -> tuple[Material, Progres
     progress("shuffling the weights", 0, None)
     copied = shuffled_copy(sample.model, material.seed)
 
-    def tell(stage: str, done: int, total: int | None) -> None:
-        progress(f"shuffled weights: {stage}", done, total)
-
+    tell = prefixed(progress, "shuffled weights: ")
     read = sample_of(copied, sample.unit, sample.windows, material.seed, len(sample.others), tell)
     return gather(read, material.seed, protocol=material.protocol, brief=True, progress=tell), tell

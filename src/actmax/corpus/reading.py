@@ -117,7 +117,7 @@ def read_units(
                     norms[k, start:stop] = norm.cpu().numpy()
             _check_finite(values[:, start:stop], batch.valid.numpy(), model)
             done, tokens = stop, tokens + int((batch.where >= 0).sum())
-            progress("observing", tokens, windows.n_tokens)
+            progress("observing", tokens, windows.n_tokens, unit="tokens")
     except KeyboardInterrupt:
         if not done:
             raise

@@ -10,7 +10,7 @@ hundred times that of any other, and what a unit says there is about being first
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, cast, get_args
+from typing import cast, get_args
 
 import torch
 from jaxtyping import Int
@@ -18,10 +18,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from actmax.errors import ActmaxError
+from actmax.inputs.settings import BosPolicy as BosPolicy
 from actmax.shapes import Ids
-
-BosPolicy: TypeAlias = Literal["auto", "always", "never"]
-"""``auto``: add BOS where the tokenizer defines one; ``always``: refuse a tokenizer without; ``never``."""
 
 
 def bos_policy(word: str) -> BosPolicy:

@@ -95,5 +95,5 @@ class Tokens:
                 return torch.cat(found)[:n]
         raise ActmaxError(
             f"Hardly any sequence of {length} tokens survives decoding and encoding with this tokenizer; "
-            "allow others with --unreachable."
+            "allow others with --no-reachable."
         )

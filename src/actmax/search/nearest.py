@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from actmax.errors import ActmaxError
+from actmax.errors import ActmaxError, one_of
 from actmax.models.model import Model
+from actmax.search.settings import Metric as Metric
 from actmax.shapes import Embeds
-
-Metric = Literal["cosine", "l2", "dot"]
 
 
 def check_metric(word: str) -> None:
@@ -23,7 +22,7 @@ def check_metric(word: str) -> None:
         ActmaxError: it does not; the sentence lists those that do.
     """
     if word not in get_args(Metric):
-        raise ActmaxError(f"Nearness is measured by {', '.join(get_args(Metric))}, not {word!r}.")
+        raise ActmaxError(f"Unknown metric {word!r}; choose {one_of(get_args(Metric))}.")
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from actmax.errors import ActmaxError, nearest
 from actmax.inputs.tokens import Tokens
 from actmax.search import methods as folder
 from actmax.search.method import Method
+from actmax.search.names import SHORT as SHORT
 
-SHORT = {"soft": "soft-ascent", "text": "hybrid"}
-"""Other names of methods; ``text`` is the best search over tokens."""
 _CALL = re.compile(r"([\w-]+)\((.*)\)", re.DOTALL)
 
 

@@ -12,12 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from actmax.errors import ActmaxError
+from actmax.selectivity.settings import Scope as Scope
+from actmax.selectivity.settings import Test as Test
 from actmax.stats.effect import Effect, cohens_d, cohens_d_paired
 from actmax.stats.heldout import CORRECTIONS, Concordance, Correction, concordance, split_by_document
 from actmax.stats.logistic import Logistic, Status, logistic, predict
@@ -26,12 +28,6 @@ from actmax.stats.permutation import PermutationNull, max_statistic, max_statist
 from actmax.stats.ranks import MannWhitney, mann_whitney, rank_tests
 from actmax.stats.samples import Flags, Labellings, Labels, Order, PerUnit, Values
 from actmax.stats.ttest import TTest, paired, welch
-
-Test: TypeAlias = Literal["welch", "mann-whitney", "logistic", "paired"]
-"""What the reported p-value is of; ``logistic`` is the likelihood-ratio test, finite for separable units."""
-
-Scope: TypeAlias = Literal["model", "site"]
-"""Which tests a correction counts: all units, or those of the same site."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -31,12 +31,9 @@ from actmax.models.residual import residual_at
 from actmax.models.sites import LOGITS, Site, width
 from actmax.progress import Progress, silent
 from actmax.selectivity.sample import Sample
+from actmax.selectivity.settings import Batching as Batching
+from actmax.selectivity.settings import Take as Take
 from actmax.shapes import Acts, Ids
-
-Take: TypeAlias = Literal["last", "first", "mean"]
-"""Which token of a target of several stands for it."""
-
-Batching: TypeAlias = Literal["packed", "padded"]
 
 TOKENS_AT_ONCE = 640
 """Positions of a batch: with every MLP of a model read at once, more would be hundreds of megabytes."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
@@ -24,12 +24,8 @@ from actmax.errors import ActmaxError
 from actmax.selectivity.files import Row
 from actmax.selectivity.find import Match, document_of, find_words, spread
 from actmax.selectivity.sample import Sample, sample_of_text
-
-WordsMode: TypeAlias = Literal["auto", "alone", "corpus"]
-"""Whether a word list is read alone or where its words occur; ``auto`` is as the list is meant."""
-
-Space: TypeAlias = Literal["with", "without", "both"]
-"""Whether a word that is read alone has its leading space."""
+from actmax.selectivity.settings import Space as Space
+from actmax.selectivity.settings import WordsMode as WordsMode
 
 _SHOWN_AFTER = 12
 """Tokens after a target that are kept to be shown."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -29,14 +29,13 @@ from actmax.selectivity.extract import Activations, Batching, Take, extract
 from actmax.selectivity.fresh import Passage, fresh_samples, look
 from actmax.selectivity.groups import Found, Group, Source, check_apart
 from actmax.selectivity.sample import Sample
+from actmax.selectivity.settings import Hold as Hold
 from actmax.stats.heldout import Correction
 from actmax.stats.probe import Probe, probe
 from actmax.stats.samples import Labels
 
 T = TypeVar("T")
 
-Hold: TypeAlias = Literal["documents", "words"]
-"""Whether whole documents are held out, or whole words: the same words are found in many documents."""
 
 CONTEXT_SAMPLES = 100
 """Samples of a group whose vectors are followed through the blocks."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -19,8 +18,7 @@ from jaxtyping import Bool, Int
 from actmax.errors import ActmaxError
 from actmax.stats.multiple import benjamini_hochberg, bonferroni
 from actmax.stats.samples import Flags, Labels, PerUnit, group_sizes
-
-Correction: TypeAlias = Literal["bh", "bonferroni", "none"]
+from actmax.stats.settings import Correction as Correction
 
 
 def _as_given(p: PerUnit) -> PerUnit:

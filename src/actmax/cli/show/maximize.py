@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actmax.cli.options import console
-from actmax.cli.tables import shown_table
+from actmax.cli.show.tables import shown_table
+from actmax.cli.terminal import console
 
 if TYPE_CHECKING:
     from actmax.results.compare import CompareResult

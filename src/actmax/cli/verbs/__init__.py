@@ -1,0 +1,1 @@
+"""One file a verb; found by :mod:`actmax.cli.registry`."""

@@ -1,0 +1,8 @@
+"""The words that settings of inputs are made of; imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+BosPolicy: TypeAlias = Literal["auto", "always", "never"]
+"""``auto``: add BOS where the tokenizer defines one; ``always``: refuse a tokenizer without; ``never``."""
