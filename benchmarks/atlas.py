@@ -23,8 +23,9 @@ from actmax.corpus.windows import Windows, windows_of
 from actmax.inputs.bos import bos_id
 from actmax.models.load import load
 from actmax.models.read import read
+from actmax.models.sinks import residuals_of
 from actmax.models.sites import Site, width
-from actmax.observation.recorder import AT_ONCE, Recorder, keep_memory, recorder, residuals_of
+from actmax.observation.recorder import AT_ONCE, Recorder, keep_memory, recorder
 
 STRETCH = 3
 """Batches that follow one another."""

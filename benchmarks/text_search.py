@@ -33,10 +33,10 @@ from actmax.inputs.frame import frame_of
 from actmax.inputs.tokens import Tokens
 from actmax.models.load import load
 from actmax.models.model import Model
-from actmax.models.residual import residual_at
+from actmax.models.sinks import Sinks, residual_at
 from actmax.models.sites import resolve, width
 from actmax.objectives.activation import activation
-from actmax.objectives.reading import ReadingRule, Sinks
+from actmax.objectives.reading import ReadingRule
 from actmax.search.identity import model_hash
 from actmax.search.problem import Problem, Row
 from actmax.search.registry import method_class, token_methods

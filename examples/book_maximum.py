@@ -18,7 +18,7 @@ import actmax
 from actmax.corpus.sinks import calibrate
 from actmax.corpus.windows import windows_of
 from actmax.inputs.bos import bos_id
-from actmax.models.residual import residual_at
+from actmax.models.sinks import residual_at
 
 UNIT = "hidden_states.4:90"
 
@@ -32,15 +32,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     )
     depth = residual_at(model, unit.site)
     assert depth is not None
-    rule = calibrate(model, windows, [depth])
+    rule = calibrate(model, windows, [depth])[depth]
     best: dict[int, float] = {}
     all_values, sink_values = [], []
     for start in range(0, windows.n_windows, 16):
         batch = windows.batch(start, start + 16)
         with torch.inference_mode():
             acts = actmax.read(model, {unit.site, depth}, ids=batch.ids)
-        value, sink = acts[unit.site][..., unit.index], rule.mask(acts, depth)
-        assert sink is not None
+        value, sink = acts[unit.site][..., unit.index], rule.mask(acts[depth])
         kept = batch.valid & ~sink
         all_values.append(value[kept].numpy())
         sink_values.append(value[(batch.where >= 0) & ~kept].numpy())

@@ -33,11 +33,11 @@ from torch.nn import functional
 
 import actmax
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
-from actmax.corpus.sinks import calibrate, sink_mask
+from actmax.corpus.sinks import calibrate
 from actmax.corpus.windows import windows_of
 from actmax.inputs.bos import bos_id
 from actmax.models.model import Model
-from actmax.models.residual import residual_at
+from actmax.models.sinks import residual_at
 from actmax.models.sites import resolve_site
 
 WINDOW, EVERY, HELD_OUT, AUXILIARY = 128, 100, 50, 1 / 32
@@ -76,13 +76,13 @@ def activations(
         inner, outer = resolve_site(model, reads), resolve_site(model, writes)
         depth = residual_at(model, outer)
         assert depth is not None
-        median = calibrate(model, windows, [depth]).medians[depth]
+        sinks = calibrate(model, windows, [depth])[depth]
         kept: list[list[np.ndarray]] = [[], []]
         for start in track(range(0, windows.n_windows, 8), "reading", console=screen):
             batch = windows.batch(start, start + 8)
             with torch.inference_mode():
                 acts = actmax.read(model, [inner, outer, depth], ids=batch.ids)
-            real = batch.valid & ~sink_mask(acts[depth], median)
+            real = batch.valid & ~sinks.mask(acts[depth])
             for part, site in zip(kept, (inner, outer), strict=True):
                 part.append(acts[site][real].half().numpy())
         for file, part in zip(files, kept, strict=True):

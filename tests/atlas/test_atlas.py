@@ -24,12 +24,12 @@ from tests.tiny import tiny_model
 
 from actmax.atlas.atlas import Atlas
 from actmax.atlas.build import KINDS, AtlasSettings, build_atlas, matching_sites
-from actmax.corpus.sinks import SinkRule
 from actmax.corpus.tokens import tokens_of_texts
 from actmax.corpus.windows import Windows, windows_of
 from actmax.errors import ActmaxError, Interrupted
 from actmax.models.model import Model
 from actmax.models.read import read
+from actmax.models.sinks import Sinks
 from actmax.models.sites import Site, list_sites, resolve_site
 from actmax.observation.recorder import recorder
 from actmax.progress import Counted
@@ -189,7 +189,7 @@ def test_sinks_are_left_out_and_counted(model: Model, windows: Windows) -> None:
         acts = read(model, [depth, early], ids=batch.ids)
     norm = acts[depth].norm(dim=-1)
     middle = float(norm[batch.valid].quantile(0.7))
-    recording = recorder(model, [early], SinkRule({depth: middle}, 1.0), top=3)
+    recording = recorder(model, [early], {depth: Sinks(depth, middle, 1.0)}, top=3)
     recording.record(batch)
     sinks = batch.valid & (norm > middle)
     assert recording.sinks == {depth: int(sinks.sum())}

@@ -7,13 +7,13 @@ import torch
 from tests.tiny import tiny_model, tiny_tokenizer
 
 from actmax.corpus.reading import read_units
-from actmax.corpus.sinks import MULTIPLE, SinkRule, calibrate, sink_mask
+from actmax.corpus.sinks import calibrate
 from actmax.corpus.tokens import tokens_of_texts
 from actmax.corpus.windows import windows_of
 from actmax.models.default import default_is_ready
 from actmax.models.load import load
 from actmax.models.read import read
-from actmax.models.residual import residual_at
+from actmax.models.sinks import Sinks, residual_at
 from actmax.models.sites import Site, resolve
 
 
@@ -39,8 +39,9 @@ def test_the_depth_that_is_looked_at(site: str, residual: str | None) -> None:
 def test_a_planted_sink_is_found_alone() -> None:
     residual = torch.ones(2, 5, 4)
     residual[1, 3] = 100.0
-    assert sink_mask(residual, median=2.0).nonzero().tolist() == [[1, 3]]
-    assert not sink_mask(residual, median=50.0).any()
+    site = Site("blocks.1.hook_resid_post", 1)
+    assert Sinks(site, median=2.0).mask(residual).nonzero().tolist() == [[1, 3]]
+    assert not Sinks(site, median=50.0).mask(residual).any()
 
 
 def test_calibration_is_the_median_over_valid_positions() -> None:
@@ -51,11 +52,9 @@ def test_calibration_is_the_median_over_valid_positions() -> None:
     batch = windows.batch(0, windows.n_windows)
     with torch.no_grad():
         norms = read(model, [site], ids=batch.ids)[site].norm(dim=-1)[batch.valid]
-    assert rule.medians[site] == pytest.approx(float(norms.median()), rel=1e-5)
-    acts = {site: torch.full((1, 2, 32), 1e4)}
-    assert bool(rule.mask(acts, site).all())  # type: ignore[union-attr]
-    assert rule.mask(acts, None) is None
-    assert calibrate(model, windows, []) == SinkRule({}, MULTIPLE)
+    assert rule[site].median == pytest.approx(float(norms.median()), rel=1e-5)
+    assert bool(rule[site].mask(torch.full((1, 2, 32), 1e4)).all())
+    assert calibrate(model, windows, []) == {}
 
 
 @pytest.mark.real

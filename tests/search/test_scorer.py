@@ -12,8 +12,9 @@ from tests.search.planted import tiny_problem
 from tests.tiny import tiny_model
 
 from actmax.inputs.tokens import Tokens
+from actmax.models.sinks import Sinks
 from actmax.models.sites import resolve
-from actmax.objectives.reading import ReadingRule, Sinks
+from actmax.objectives.reading import ReadingRule
 from actmax.search import engine
 from actmax.search.meter import BudgetSpent
 from actmax.search.problem import Problem

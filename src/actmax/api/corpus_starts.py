@@ -12,9 +12,8 @@ from actmax.corpus.reading import Readings, positions, read_units
 from actmax.inputs.bos import BosPolicy
 from actmax.inputs.tokens import Row
 from actmax.models.model import Model
-from actmax.models.residual import residual_at
+from actmax.models.sinks import Sinks, residual_at
 from actmax.models.sites import Unit
-from actmax.objectives.reading import Sinks
 from actmax.progress import Progress, silent
 from actmax.results.run import CorpusMaximum
 

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from actmax.api.provenance import manifest_of
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
-from actmax.corpus.sinks import calibrate, sink_mask
+from actmax.corpus.sinks import calibrate
 from actmax.corpus.windows import Windows, windows_of
 from actmax.dictionaries.dictionary import Dictionary, TopK
 from actmax.dictionaries.load import load_dictionary
@@ -28,7 +29,7 @@ from actmax.inputs.bos import bos_id, bos_policy
 from actmax.models.attach import with_dictionaries
 from actmax.models.model import Model
 from actmax.models.read import read
-from actmax.models.residual import residual_at
+from actmax.models.sinks import Sinks, residuals_of
 from actmax.models.sites import Site, list_sites, site_named, width
 from actmax.progress import Progress, silent
 from actmax.results.dictionary import MOST_FVU, MOST_L0_RATIO, DictionaryResult, Elsewhere
@@ -114,7 +115,7 @@ def fit(
     """
     held = dict(model.dictionaries)[name]
     windows = _windows(model, held, corpus, progress)
-    sinks = _medians(model, held, windows)
+    sinks = _sinks(model, held, windows)
     y, x = _values(model, held.reads, held.writes, windows, sinks)
     l0, fvu, dead = measure(held, x, y)
     wrong = _wrong(held, l0, fvu)
@@ -171,24 +172,24 @@ def _windows(model: Model, held: Dictionary, corpus: str, progress: Progress) ->
     return windows_of(tokens, length=length, bos=bos, max_tokens=2 * POSITIONS)
 
 
-def _medians(model: Model, held: Dictionary, windows: Windows) -> dict[Site, float]:
-    depths = {residual_at(model, site_named(name)) for name in (held.reads, held.writes)} - {None}
-    return dict(calibrate(model, windows, [site for site in depths if site is not None]).medians)
+def _sinks(model: Model, held: Dictionary, windows: Windows) -> Mapping[Site, Sinks]:
+    depths = residuals_of(model, [site_named(name) for name in (held.reads, held.writes)])
+    return calibrate(model, windows, depths)
 
 
 @torch.no_grad()
 def _values(
-    model: Model, reads: str, writes: str, windows: Windows, medians: dict[Site, float]
+    model: Model, reads: str, writes: str, windows: Windows, sinks: Mapping[Site, Sinks]
 ) -> tuple[Tensor, Tensor]:
     """What is written and what is read, ``[position, d]`` each, without position 0 and sinks."""
     inner, outer = site_named(reads), site_named(writes)
     written, seen = [], []
     for k in range(windows.n_windows):
         batch = windows.batch(k, k + 1)
-        acts = read(model, {inner, outer, *medians}, ids=batch.ids.to(model.device))
+        acts = read(model, {inner, outer, *sinks}, ids=batch.ids.to(model.device))
         real = batch.valid.to(model.device)
-        for site, median in medians.items():
-            real = real & ~sink_mask(acts[site], median)
+        for site, rule in sinks.items():
+            real = real & ~rule.mask(acts[site])
         written.append(acts[outer][real])
         seen.append(acts[inner][real])
     y, x = torch.cat(written)[:POSITIONS].float(), torch.cat(seen)[:POSITIONS].float()
@@ -207,7 +208,7 @@ def _wrong(held: Dictionary, l0: float, fvu: float) -> bool:
 
 
 def _elsewhere(
-    model: Model, held: Dictionary, windows: Windows, medians: dict[Site, float]
+    model: Model, held: Dictionary, windows: Windows, sinks: Mapping[Site, Sinks]
 ) -> tuple[Elsewhere, ...]:
     """The same numbers one block up and down, and at the other residual sites of the block."""
     site = site_named(held.reads)
@@ -220,7 +221,7 @@ def _elsewhere(
     for name in dict.fromkeys(names):
         if name == held.reads or name not in have or width(model, site_named(name)) != held.d:
             continue
-        y, x = _values(model, name, name, windows, medians)
+        y, x = _values(model, name, name, windows, sinks)
         l0, fvu, _ = measure(replace(held, reads=name, writes=name), x, y)
         found.append(Elsewhere(name, fvu, l0))
     return tuple(sorted(found, key=lambda one: one.fvu))

@@ -10,11 +10,11 @@ from dataclasses import replace
 from actmax.api.provenance import manifest_of
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.corpus.reading import WINDOWS_AT_ONCE, Readings, read_units
-from actmax.corpus.sinks import MULTIPLE
 from actmax.corpus.windows import Windows, windows_of
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy, bos_id, bos_policy
 from actmax.models.model import Model
+from actmax.models.sinks import SINK_MULTIPLE
 from actmax.models.sites import Unit, resolve
 from actmax.observation.observation import observe_unit
 from actmax.progress import Progress, silent
@@ -100,7 +100,7 @@ def observe(
         corpus=described,
         units=observed,
         settings=ObservationSettings(
-            top, context, max_tokens, field, policy, include_sinks, all_examples, sink_multiple=MULTIPLE
+            top, context, max_tokens, field, policy, include_sinks, all_examples, sink_multiple=SINK_MULTIPLE
         ),
         cost=ReadingCost(described.tokens, seconds),
         manifest=_manifest(model, windows, policy, command),

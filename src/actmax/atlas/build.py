@@ -35,12 +35,14 @@ from actmax.atlas.state import (
     write_state,
 )
 from actmax.atlas.tables import write_tables
-from actmax.corpus.sinks import SinkRule, calibrate, nothing_left
+from actmax.corpus.reading import batches_of
+from actmax.corpus.sinks import calibrate, nothing_left
 from actmax.corpus.windows import Windows
 from actmax.errors import ActmaxError, Interrupted, nearest
 from actmax.models.model import Model
+from actmax.models.sinks import Sinks, residuals_of
 from actmax.models.sites import Site, list_sites, resolve_site
-from actmax.observation.recorder import AT_ONCE, Recorder, recorder, recorder_of, residuals_of
+from actmax.observation.recorder import AT_ONCE, Recorder, recorder, recorder_of
 from actmax.observation.summary import EVERY
 from actmax.progress import Progress, silent
 
@@ -146,7 +148,8 @@ def build_atlas(
         write_building(folder, identity | {"medians": medians})
     rule = None
     if medians is not None:
-        rule = SinkRule({resolve_site(model, name): value for name, value in medians.items()})
+        depths = ((resolve_site(model, name), median) for name, median in medians.items())
+        rule = {site: Sinks(site, median) for site, median in depths}
     saved = read_state(folder)
     done = 0
     if saved is None:
@@ -167,31 +170,16 @@ def _record(
 ) -> None:
     with _ctrl_c() as stopped:
         last = time.monotonic()
-        total, read = windows.n_tokens, _tokens(windows, 0, done)
-        progress("recording", read, total, unit="tokens")
-        for start in range(done, windows.n_windows, AT_ONCE):
-            stop = min(start + AT_ONCE, windows.n_windows)
-            batch = windows.batch(start, stop)
+        for rows, batch in batches_of(windows, AT_ONCE, progress, "recording", done):
             recording.record(batch)
-            read += int((batch.where >= 0).sum())
-            progress("recording", read, total, unit="tokens")
-            if time.monotonic() - last >= save_every or stopped.is_set() or stop == windows.n_windows:
-                write_state(folder, recording.state(), stop)
+            if time.monotonic() - last >= save_every or stopped.is_set() or rows.stop == windows.n_windows:
+                write_state(folder, recording.state(), rows.stop)
                 last = time.monotonic()
             if stopped.is_set():
                 raise Interrupted(
-                    f"Stopped after {stop} of {windows.n_windows} windows; what was done is saved in"
+                    f"Stopped after {rows.stop} of {windows.n_windows} windows; what was done is saved in"
                     f" {str(folder)!r}, and --resume goes on."
                 )
-
-
-def _tokens(windows: Windows, start: int, stop: int) -> int:
-    """Tokens in some windows."""
-    return (
-        Windows(windows.tokens, windows.length, windows.bos, windows.chosen[start:stop]).n_tokens
-        if stop > start
-        else 0
-    )
 
 
 @contextmanager
@@ -221,7 +209,7 @@ def _medians(
         return None
     progress("measuring residual norms", 0, None)
     rule = calibrate(model, windows, residuals_of(model, sites))
-    return {site.name: rule.medians[site] for site in residuals_of(model, sites)}
+    return {site.name: rule[site].median for site in residuals_of(model, sites)}
 
 
 def _identity(

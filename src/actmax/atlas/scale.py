@@ -20,11 +20,11 @@ from actmax.atlas.atlas import Atlas
 from actmax.cache import cache_dir
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.corpus.reading import Readings, read_units
-from actmax.corpus.sinks import MULTIPLE
 from actmax.corpus.windows import Windows, windows_of
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy, bos_id
 from actmax.models.model import Model
+from actmax.models.sinks import SINK_MULTIPLE
 from actmax.models.sites import Unit, resolve
 from actmax.observation.observation import observe_unit
 from actmax.progress import Progress, silent
@@ -233,7 +233,7 @@ def _whose(model: Model, unit: Unit) -> str | None:
             unit.site.name,
             unit.index,
             hashlib.sha256(direction).hexdigest(),
-            MULTIPLE,
+            SINK_MULTIPLE,
         ]
     )
     return hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -28,7 +28,7 @@ from actmax.cache import replacing
 from actmax.corpus.token_text import token_text
 from actmax.corpus.windows import Windows
 from actmax.models.model import Model
-from actmax.models.residual import residual_at
+from actmax.models.sinks import residual_at
 from actmax.models.sites import HEADED, Site, d_head, has_final_norm, width
 from actmax.observation.examples import NEVER
 from actmax.observation.histogram import edges

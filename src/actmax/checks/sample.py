@@ -13,15 +13,13 @@ from jaxtyping import Bool, Float32, Int
 from torch import Tensor
 
 from actmax.checks.kinds import Standardization
-from actmax.corpus.reading import Readings
+from actmax.corpus.reading import Readings, read_units
 from actmax.corpus.windows import Windows
 from actmax.errors import ActmaxError
 from actmax.models.model import Model
-from actmax.models.read import read
-from actmax.models.residual import residual_at
-from actmax.models.sites import EMBED, LOGITS, Site, Unit, list_sites
-from actmax.objectives.activation import along
+from actmax.models.sites import EMBED, Site, Unit, list_sites
 from actmax.progress import Progress, silent
+from actmax.shapes import Acts
 
 _AT_ONCE = 8
 _RESIDUAL = ("hook_resid_pre", "hook_resid_post")
@@ -141,35 +139,19 @@ def take_sample(
         ActmaxError: every position is left out, or an activation is not finite.
         KeyboardInterrupt: stopped before all was read; a part would give other numbers each time.
     """
-    units = (unit, *others)
-    before, depth = input_site(model, unit.site), residual_at(model, unit.site)
-    sites = {unit.site, before} | ({depth} if depth is not None else set())
-    shape = (windows.n_windows, windows.length)
-    values = np.zeros((len(units), *shape), dtype=np.float32)
-    norms = np.zeros((0 if depth is None else 1, *shape), dtype=np.float32)
-    inputs = torch.zeros(*shape, model.d_model)
+    before = input_site(model, unit.site)
+    inputs = torch.zeros(windows.n_windows, windows.length, model.d_model)
+
+    def see(rows: slice, value: Acts) -> None:
+        inputs[rows] = value.float().cpu()
+
+    readings = read_units(
+        model, (unit, *others), windows, windows_at_once=_AT_ONCE, progress=progress, also=before, see=see
+    )
+    if not readings.complete:
+        raise KeyboardInterrupt
     whole = windows.batch(0, windows.n_windows)
-    at_once = 1 if unit.site.name == LOGITS else _AT_ONCE
-    done = 0
-    for start in range(0, windows.n_windows, at_once):
-        ids = whole.ids[start : start + at_once]
-        stop = start + len(ids)
-        with torch.inference_mode():
-            acts = read(model, sites, ids=ids.to(model.device))
-            for k, one in enumerate(units):
-                values[k, start:stop] = along(one, acts[unit.site]).float().cpu().numpy()
-            inputs[start:stop] = acts[before].float().cpu()
-            if depth is not None:
-                norms[0, start:stop] = torch.linalg.vector_norm(acts[depth].float(), dim=-1).cpu().numpy()
-        done += int((whole.where[start:stop] >= 0).sum())
-        progress("observing", done, windows.n_tokens)
     valid = whole.valid.numpy()
-    if not np.isfinite(values[:, valid]).all():
-        raise ActmaxError(
-            f"{model.name} gives activations that are not finite on this corpus; use --dtype float32."
-        )
-    depths = () if depth is None else (depth,)
-    readings = Readings(model, units, windows, windows.n_windows, values, norms, depths)
     kept = valid & ~readings.sinks(0, valid)
     if kept.sum() < 2:
         raise ActmaxError(

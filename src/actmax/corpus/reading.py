@@ -13,22 +13,22 @@ This is for a handful of units. All units of a model are an atlas's business, wh
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Int
 
-from actmax.corpus.sinks import MULTIPLE
-from actmax.corpus.windows import Windows
+from actmax.corpus.windows import Batch, Windows
 from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.read import read
-from actmax.models.residual import residual_at
+from actmax.models.sinks import SINK_MULTIPLE, residual_at, residual_norm, residuals_of
 from actmax.models.sites import LOGITS, Site, Unit
 from actmax.objectives.activation import along
 from actmax.progress import Progress, silent
+from actmax.shapes import Acts
 
 WINDOWS_AT_ONCE = 8
 _IN_MEMORY = 1 << 28
@@ -55,7 +55,7 @@ class Readings:
         return self.n_windows == self.windows.n_windows
 
     def sinks(
-        self, unit: int, real: Bool[np.ndarray, "window pos"], multiple: float = MULTIPLE
+        self, unit: int, real: Bool[np.ndarray, "window pos"], multiple: float = SINK_MULTIPLE
     ) -> Bool[np.ndarray, "window pos"]:
         """Where the residual norm at a unit's depth exceeds ``multiple`` times its median.
 
@@ -78,6 +78,8 @@ def read_units(
     *,
     windows_at_once: int = WINDOWS_AT_ONCE,
     progress: Progress = silent,
+    also: Site | None = None,
+    see: Callable[[slice, Acts], None] | None = None,
 ) -> Readings:
     """Run the model over the windows and keep what the units give.
 
@@ -86,7 +88,9 @@ def read_units(
         units: one or more.
         windows: not longer than the model's context.
         windows_at_once: rows of a batch (one for logits, which are wide).
-        progress: told of the tokens read, under ``"observing"``.
+        progress: called with the number of tokens read, under ``"observing"``.
+        also: one more site to read.
+        see: called with its value ``[batch, pos, width]`` and with which windows these are.
 
     Raises:
         ActmaxError: the windows are longer than the model's context, or an activation is not finite.
@@ -97,31 +101,52 @@ def read_units(
             f"Windows of {windows.length} positions are longer than what {model.name} reads"
             f" ({model.context}); use --window {model.context} or less."
         )
-    found = [residual_at(model, unit.site) for unit in units]
-    depths = tuple(dict.fromkeys(site for site in found if site is not None))
+    depths = residuals_of(model, [unit.site for unit in units])
     sites = frozenset([unit.site for unit in units]) | frozenset(depths)
+    sites |= frozenset() if also is None else frozenset([also])
     shape = (windows.n_windows, windows.length)
     values, norms = _array((len(units), *shape)), _array((len(depths), *shape))
     at_once = 1 if any(site.name == LOGITS for site in sites) else windows_at_once
-    done = tokens = 0
+    done = 0
     try:
-        for start in range(0, windows.n_windows, at_once):
-            batch = windows.batch(start, start + at_once)
-            stop = start + len(batch.ids)
+        for rows, batch in batches_of(windows, at_once, progress, "observing"):
             with torch.inference_mode():
                 acts = read(model, sites, ids=batch.ids.to(model.device))
                 for k, unit in enumerate(units):
-                    values[k, start:stop] = along(unit, acts[unit.site]).float().cpu().numpy()
+                    values[k, rows] = along(unit, acts[unit.site]).float().cpu().numpy()
                 for k, site in enumerate(depths):
-                    norm = torch.linalg.vector_norm(acts[site].float(), dim=-1)
-                    norms[k, start:stop] = norm.cpu().numpy()
-            _check_finite(values[:, start:stop], batch.valid.numpy(), model)
-            done, tokens = stop, tokens + int((batch.where >= 0).sum())
-            progress("observing", tokens, windows.n_tokens, unit="tokens")
+                    norms[k, rows] = residual_norm(acts[site]).cpu().numpy()
+                if also is not None and see is not None:
+                    see(rows, acts[also])
+            _check_finite(values[:, rows], batch.valid.numpy(), model)
+            done = rows.stop
     except KeyboardInterrupt:
         if not done:
             raise
     return Readings(model, tuple(units), windows, done, values[:, :done], norms[:, :done], depths)
+
+
+def batches_of(
+    windows: Windows, at_once: int, progress: Progress, what: str, start: int = 0
+) -> Iterator[tuple[slice, Batch]]:
+    """The loop over a corpus: batches of windows in order, with progress once each has been worked on.
+
+    Args:
+        windows: all of them.
+        at_once: windows of a batch.
+        progress: called with the number of tokens read.
+        what: the name of the work.
+        start: windows that were read before.
+    """
+    read_before = Windows(windows.tokens, windows.length, windows.bos, windows.chosen[:start])
+    tokens = read_before.n_tokens if start else 0
+    if start:
+        progress(what, tokens, windows.n_tokens, unit="tokens")
+    for first in range(start, windows.n_windows, at_once):
+        batch = windows.batch(first, first + at_once)
+        yield slice(first, first + len(batch.ids)), batch
+        tokens += int((batch.where >= 0).sum())
+        progress(what, tokens, windows.n_tokens, unit="tokens")
 
 
 def _check_finite(

@@ -12,9 +12,10 @@ keys and values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from actmax.errors import ActmaxError
-from actmax.models.derived import base_of, derive, expand
+from actmax.models.derived import Expansion, base_of, derive, expand, shown
 from actmax.models.model import Model
 from actmax.models.sites import EMBED, LOGITS, Site, tap
 from actmax.models.taps import Edit, attach, carry_on
@@ -120,6 +121,28 @@ def _check_length(model: Model, length: int, past: int) -> None:
         )
 
 
+def watch(
+    model: Model,
+    sites: Iterable[Site],
+    see: Callable[[Site, Acts], None],
+    *,
+    ids: Ids,
+) -> None:
+    """Show the values of some sites in the order in which the model computes them, and hold none.
+
+    Each value is handed over while it is still in the processor's cache; :func:`read` holds them all.
+
+    Args:
+        model: run no deeper than the deepest site (put ``torch.inference_mode`` around).
+        sites: each is shown once.
+        see: receives the site and its value ``[batch, pos, width]``, which it must not change; it may hold it
+            for a while.
+        ids: ``[batch, pos]``, not longer than the model's context.
+    """
+    asked = tuple(dict.fromkeys(sites))
+    _forward(model, expand(model, asked, {}), shown(model, asked, see), ids, None, None)
+
+
 def _run(
     model: Model,
     sites: frozenset[Site],
@@ -129,60 +152,65 @@ def _run(
     edits: Mapping[Site, Edit],
 ) -> dict[Site, Acts]:
     """Every wanted site, computed from the model's own where it is derived."""
-    plan = expand(model, sites, edits)
-    found = _forward(model, plan.sites, ids, embeds, cache, plan.edits)
+    found: dict[Site, Acts] = {}
+    _forward(model, expand(model, sites, edits), found.__setitem__, ids, embeds, cache)
     return {site: derive(model, site, found[base_of(model, site)]) for site in sites}
 
 
 def _forward(
     model: Model,
-    sites: frozenset[Site],
+    plan: Expansion,
+    see: Callable[[Site, Acts], None],
     ids: Ids | None,
     embeds: Embeds | None,
     cache: DynamicCache | None,
-    edits: Mapping[Site, Edit],
-) -> dict[Site, Acts]:
+) -> None:
+    """One forward pass: hook, run, stop where the last value has been seen.
+
+    Every site of the plan is shown once, with edits done. Sites that are only edited count too: the model has
+    to come that far.
+    """
     batch, length = (ids if ids is not None else embeds).shape[:2]  # type: ignore[union-attr]
-    found: dict[Site, Acts] = {}
-    logits = Site(LOGITS)
-    embed = Site(EMBED)
-    hooked = {site for site in sites | edits.keys() if site != logits}
+    logits, embed, edits = Site(LOGITS), Site(EMBED), plan.edits
+    hooked = {site for site in plan.sites | edits.keys() if site != logits}
     if embeds is not None and embed in hooked:
         # The embedding module does not run on embeddings: they are its output.
-        found[embed] = embeds = edits[embed](embeds) if embed in edits else embeds
+        embeds = edits[embed](embeds) if embed in edits else embeds
         hooked.remove(embed)
-    wanted = len(hooked) + len(found)
+        if embed in plan.sites:
+            see(embed, embeds)
+    if not hooked and logits not in plan.sites:
+        return
+    left = set(hooked)
 
-    def sink(site: Site) -> None:
-        def see(value: Acts) -> None:
-            found[site] = value
-            if len(found) == wanted and logits not in sites:
-                raise _Stop
-
-        stack.callback(attach(model, tap(model, site), (batch, length), see, edits.get(site)).remove)
-
-    def carry(site: Site, edit: Edit) -> Edit:
-        if site.kind != "hook_resid_mid":
-            return edit
-        carried, after = carry_on(edit)
-        block = tap(model, Site(f"blocks.{site.layer}.hook_resid_post", site.layer))
-        stack.callback(attach(model, block, (batch, length), lambda value: None, after).remove)
-        return carried
+    def visit(site: Site, value: Acts) -> None:
+        if site in plan.sites:
+            see(site, value)
+        left.discard(site)
+        if not left and logits not in plan.sites:
+            raise _Stop
 
     with ExitStack() as stack:
-        if not hooked and logits not in sites:
-            return {site: found[site] for site in sites}
-        edits = {site: carry(site, edit) for site, edit in edits.items()}
         for site in hooked:
-            sink(site)
-        runner = model.net if logits in sites else model.net.base_model
+            edit = edits.get(site)
+            if edit is not None and site.kind == "hook_resid_mid":
+                edit = _carried(model, site, edit, (batch, length), stack)
+            handle = attach(model, tap(model, site), (batch, length), partial(visit, site), edit)
+            stack.callback(handle.remove)
+        runner = model.net if logits in plan.sites else model.net.base_model
         try:
             output = runner(
                 input_ids=ids, inputs_embeds=embeds, past_key_values=cache, use_cache=cache is not None
             )
         except _Stop:
-            pass
-        else:
-            if logits in sites:
-                found[logits] = edits[logits](output.logits) if logits in edits else output.logits
-    return {site: found[site] for site in sites}
+            return
+        if logits in plan.sites:
+            see(logits, edits[logits](output.logits) if logits in edits else output.logits)
+
+
+def _carried(model: Model, site: Site, edit: Edit, shape: tuple[int, int], stack: ExitStack) -> Edit:
+    """An edit of ``hook_resid_mid``, which has to be made again where the skip connection comes in."""
+    carried, after = carry_on(edit)
+    block = tap(model, Site(f"blocks.{site.layer}.hook_resid_post", site.layer))
+    stack.callback(attach(model, block, shape, lambda value: None, after).remove)
+    return carried

@@ -9,31 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool
-from torch import Tensor
 
+from actmax.models.sinks import Sinks
 from actmax.models.sites import Site
 from actmax.objectives.objective import Readable, Reading
-from actmax.shapes import Acts
-
-SINK_MULTIPLE = 5.0
-"""Times the median residual norm at the same depth."""
-
-
-@dataclass(frozen=True)
-class Sinks:
-    """Positions with a residual norm above a multiple of the median."""
-
-    site: Site
-    """The residual stream that is looked at."""
-    median: float
-    """Its median norm over positions that are no sinks."""
-    multiple: float = SINK_MULTIPLE
-
-    def mask(self, residual: Acts) -> Bool[Tensor, "batch pos"]:
-        """Where the norm exceeds the multiple of the median."""
-        norm: Tensor = torch.linalg.vector_norm(residual.detach().float(), dim=-1)
-        return norm > self.multiple * self.median
 
 
 @dataclass(frozen=True)

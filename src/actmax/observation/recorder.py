@@ -1,8 +1,8 @@
 """Recording every unit of many sites in one pass over the windows.
 
-1. The model runs; each site's value is summarised when it comes by (:func:`actmax.models.stream.stream`).
+1. The model runs; each site's value is summarised when it comes by (:func:`actmax.models.read.watch`).
    A block's values wait until its output is known, because that says which positions are sinks there
-   (:mod:`actmax.corpus.sinks`); they are then still in the cache. Nothing else is held.
+   (:mod:`actmax.models.sinks`); they are then still in the cache. Nothing else is held.
 2. Batches are the same windows every time (window ``k * at_once`` and those after it): a matrix product's
    last bits depend on how many rows it has, so a run that was stopped and resumed has to batch alike.
 
@@ -15,19 +15,22 @@ import ctypes
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from actmax.corpus.sinks import SinkRule, sink_mask
 from actmax.corpus.windows import Batch
 from actmax.models.model import Model
-from actmax.models.residual import residual_at
+from actmax.models.read import watch
+from actmax.models.sinks import Sinks, residual_at
 from actmax.models.sites import Site, width
-from actmax.models.stream import stream
 from actmax.observation.kept import Kept
 from actmax.observation.summary import EVERY, Buffers, SiteSummary
 from actmax.shapes import Acts
+
+SinkRule: TypeAlias = Mapping[Site, Sinks] | None
+"""What a sink is at each residual site; None includes sinks."""
 
 AT_ONCE = 16
 """Windows of a batch: fewer look up an example more often, more do not stay in the processor's cache."""
@@ -39,8 +42,8 @@ class Recorder:
 
     model: Model
     sites: tuple[Site, ...]
-    rule: SinkRule | None
-    """What a sink is at each depth; None keeps them."""
+    rule: SinkRule
+    """What a sink is at each depth; None includes them."""
     summaries: dict[Site, SiteSummary]
     sinks: dict[Site, int] = field(default_factory=dict)
     """Valid positions that were sinks, by residual site."""
@@ -62,7 +65,7 @@ class Recorder:
 
         def kept_at(residual: Site, acts: Acts) -> Kept:
             assert self.rule is not None  # noqa: S101 - residuals are looked at only where there is a rule
-            sinks = sink_mask(acts, self.rule.medians[residual], self.rule.multiple) & valid
+            sinks = self.rule[residual].mask(acts) & valid
             count = int(sinks.sum())
             self.sinks[residual] = self.sinks.get(residual, 0) + count
             if not count:
@@ -88,11 +91,11 @@ class Recorder:
                 held.setdefault(residual, []).append((site, acts))
 
         with torch.inference_mode():
-            stream(self.model, (*self.sites, *self._residuals), see, ids=batch.ids.to(device))
+            watch(self.model, (*self.sites, *self._residuals), see, ids=batch.ids.to(device))
 
     @property
-    def _residuals(self) -> Mapping[Site, float]:
-        return {} if self.rule is None else self.rule.medians
+    def _residuals(self) -> Mapping[Site, Sinks]:
+        return self.rule or {}
 
     def _residual(self, site: Site) -> Site | None:
         return None if self.rule is None else residual_at(self.model, site)
@@ -108,21 +111,15 @@ class Recorder:
         return found
 
 
-def residuals_of(model: Model, sites: Sequence[Site]) -> list[Site]:
-    """The residual sites that have to be looked at to know the sinks of some sites."""
-    found = [residual_at(model, site) for site in sites]
-    return list(dict.fromkeys(site for site in found if site is not None))
-
-
 def recorder(
-    model: Model, sites: Sequence[Site], rule: SinkRule | None, *, top: int = 20, every: int = EVERY
+    model: Model, sites: Sequence[Site], rule: SinkRule, *, top: int = 20, every: int = EVERY
 ) -> Recorder:
     """A recorder that has seen nothing.
 
     Args:
         model: whose units are recorded.
         sites: all their units.
-        rule: from :func:`actmax.corpus.sinks.calibrate` for :func:`residuals_of` the sites, or None to
+        rule: from :func:`actmax.corpus.sinks.calibrate` for the residual sites of these, or None to
             keep sinks.
         top: examples at either end, one a document.
         every: the histogram counts one position in this many.
@@ -136,7 +133,7 @@ def recorder(
 def recorder_of(
     model: Model,
     sites: Sequence[Site],
-    rule: SinkRule | None,
+    rule: SinkRule,
     state: Mapping[str, Tensor],
     every: int = EVERY,
 ) -> Recorder:
@@ -147,7 +144,7 @@ def recorder_of(
         parts.setdefault(site, {})[part] = tensor.to(model.device)
     sinks = parts.pop("sinks", {})
     summaries = {site: SiteSummary.of_state(parts[site.name], every) for site in sites}
-    named = {site.name: site for site in (() if rule is None else rule.medians)}
+    named = {site.name: site for site in rule or ()}
     return Recorder(
         model, tuple(sites), rule, summaries, {named[name]: int(count) for name, count in sinks.items()}
     )

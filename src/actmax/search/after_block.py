@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from actmax.models.read import read, read_prefix
-from actmax.models.residual import residual_at
+from actmax.models.sinks import residual_at
 from actmax.models.sites import Site
 from actmax.search.meter import Meter
 from actmax.search.problem import Problem

@@ -10,9 +10,8 @@ import torch
 from actmax.inputs.tokens import Tokens
 from actmax.models.model import Model
 from actmax.models.read import read
-from actmax.models.residual import residual_at
+from actmax.models.sinks import Sinks, residual_at, residual_norm
 from actmax.models.sites import Site
-from actmax.objectives.reading import Sinks
 from actmax.rng import stream
 
 _ROWS, _LENGTH = 32, 24
@@ -36,5 +35,5 @@ def sinks_at(model: Model, site: Site, tokens: Tokens) -> Sinks | None:
     rows = ids[torch.randint(len(ids), (_ROWS, length), generator=stream(0, _STREAM))]
     head = torch.tensor([tokens.frame.before], dtype=torch.long).expand(_ROWS, -1)
     value = read(model, [residual], ids=torch.cat([head, rows], dim=1).to(model.device))[residual]
-    norms = torch.linalg.vector_norm(value[:, min(2, value.shape[1] - 1) :].float(), dim=-1)
+    norms = residual_norm(value[:, min(2, value.shape[1] - 1) :])
     return Sinks(residual, float(norms.median()))

@@ -23,11 +23,10 @@ import torch
 from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor
 
-from actmax.corpus.sinks import MULTIPLE
 from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.read import read
-from actmax.models.residual import residual_at
+from actmax.models.sinks import SINK_MULTIPLE, residual_norm, residuals_of
 from actmax.models.sites import LOGITS, Site, width
 from actmax.progress import Progress, silent
 from actmax.selectivity.sample import Sample
@@ -109,7 +108,7 @@ def extract(
     if take not in get_args(Take):
         raise ActmaxError(f"{take!r} is no token of a target; use last, first or mean.")
     widths = tuple(width(model, site) for site in sites)
-    depths = tuple(dict.fromkeys(depth for site in sites if (depth := residual_at(model, site)) is not None))
+    depths = residuals_of(model, sites)
     values = np.zeros((len(samples), sum(widths)), dtype=np.float32)
     norms = np.zeros((len(samples), len(depths)), dtype=np.float32)
     done = np.zeros(len(samples), dtype=bool)
@@ -126,7 +125,7 @@ def extract(
                     values[rows, begin : begin + size] = at_target(acts[site], chosen, bos, take)
                     begin += size
                 for k, depth in enumerate(depths):
-                    norm = torch.linalg.vector_norm(acts[depth].float(), dim=-1, keepdim=True)
+                    norm = residual_norm(acts[depth])[..., None]
                     norms[rows, k] = at_target(norm, chosen, bos, "last")[:, 0]
             _check_finite(values[rows], chosen, model)
             done[rows] = True
@@ -136,7 +135,7 @@ def extract(
             raise
     sinks = np.zeros(len(samples), dtype=bool)
     if done.any() and depths:
-        sinks = done & (norms > MULTIPLE * np.median(norms[done], axis=0)).any(axis=1)
+        sinks = done & (norms > SINK_MULTIPLE * np.median(norms[done], axis=0)).any(axis=1)
     return Activations(values, tuple(sites), widths, done, sinks)
 
 

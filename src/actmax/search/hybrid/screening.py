@@ -24,7 +24,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from actmax.models.residual import residual_at
+from actmax.models.sinks import residual_at
 from actmax.models.sites import Site
 from actmax.search.after_block import after_block
 from actmax.search.method import Step, Steps
