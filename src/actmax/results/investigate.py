@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from actmax.results.check import CorpusRead
 from actmax.results.finding import Check, Description, Number, Passage, Picture
 from actmax.results.manifest import Manifest
-from actmax.results.reproduce import ReproduceResult
+from actmax.results.reproduce import ReproduceResult, as_now
 from actmax.results.saving import Saved
 from actmax.results.shown import Beside, Count
 
@@ -111,5 +111,6 @@ class InvestigateResult(Saved):
     def _from_json(cls, data: Mapping[str, Any], manifest: Manifest) -> InvestigateResult:
         """The reproduction has the manifest of the whole."""
         again = data.get("reproduced")
-        held = {**data, "reproduced": {**again, "manifest": manifest}} if isinstance(again, dict) else data
-        return super()._from_json(held, manifest)
+        if isinstance(again, dict):
+            data = {**data, "reproduced": {**as_now(again), "manifest": manifest}}
+        return super()._from_json(data, manifest)

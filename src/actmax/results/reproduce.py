@@ -67,3 +67,12 @@ class ReproduceResult(Saved):
             KeyError: there is none of that name.
         """
         return next(one for one in self.numbers if one.name == name)
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any], manifest: Manifest) -> ReproduceResult:
+        return super()._from_json(as_now(data), manifest)
+
+
+def as_now(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The JSON of a reproduction with the names of today: 0.1 called its conclusion ``sentence``."""
+    return {"conclusion": [data["sentence"]], **data} if "sentence" in data else data

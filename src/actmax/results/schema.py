@@ -52,8 +52,8 @@ def schema_of(name: str) -> dict[str, Any]:
             kind = schema["cls"]
             if hasattr(kind, "schema"):
                 made["properties"] = {"schema": {"const": kind.schema}, **made["properties"]}
-                made["required"] = ["schema", *made.get("required", [])]
             return made
 
     made = TypeAdapter(kind_of(name)).json_schema(schema_generator=AsWritten)
-    return {"$schema": AsWritten.schema_dialect, **made}
+    # Within another result 0.1 left its kind out.
+    return {"$schema": AsWritten.schema_dialect, **made, "required": ["schema", *made["required"]]}
