@@ -123,16 +123,6 @@ def test_what_is_imported_is_declared(path: Path) -> None:
     assert foreign(without_functions(tree)) <= (base | optional if extra_at_the_top else base)
 
 
-def test_every_extra_has_an_importing_file() -> None:
-    """``dev`` and ``docs`` apart, which hold tools and no libraries."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = project["optional-dependencies"]
-    imported = {name for path in SOURCES for name in foreign(ast.parse(path.read_text(encoding="utf-8")))}
-    for extra in extras.keys() - {"dev", "docs"}:
-        names = {re.split(r"[^\w.-]", line)[0].lower().replace("_", "-") for line in extras[extra]}
-        assert names <= imported, f"the extra {extra} brings {names - imported}, which no file imports"
-
-
 def test_layers_hold() -> None:
     """The contracts of pyproject.toml; what import-linter prints names the import that breaks one."""
     lint = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]

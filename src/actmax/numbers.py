@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 
 NONE = "–"
+SMALLEST_P = 1e-300
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -71,13 +72,20 @@ def times(value: float) -> str:
     return f"{value:.2f} ×".replace("-", "−") if math.isfinite(value) else NONE
 
 
+def p_value(value: float) -> str:
+    """A p-value; one too small for a float says so: ``0.0400``, ``< 1e−300``."""
+    if math.isfinite(value) and value < SMALLEST_P:
+        return f"< {number(SMALLEST_P, 1)}"
+    return number(value)
+
+
 def formatted(value: float, style: str) -> str:
     """``value`` as the function of this module named ``style`` writes it, or by a specification as ``.2f``.
 
-    A number that is not finite is a dash.
+    NaN is a dash, and an infinite number its sign: ``∞``, ``−∞``.
     """
     if not math.isfinite(value):
-        return NONE
+        return NONE if math.isnan(value) else "∞" if value > 0 else "−∞"
     if style == "count":
         return count(round(value)) if value == round(value) else number(value)
     return _STYLES[style](value) if style in _STYLES else format(value, style).replace("-", "−")
@@ -89,4 +97,5 @@ _STYLES: Mapping[str, Callable[[float], str]] = {
     "cosine": cosine,
     "seconds": seconds,
     "times": times,
+    "p": p_value,
 }

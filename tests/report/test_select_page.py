@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from tests.selectivity.corpora import corpus
 from tests.tiny import tiny_model
 
 from actmax.api.select import select
-from actmax.report.select import p_value, page, summary
+from actmax.numbers import p_value
+from actmax.report.select import page, summary
 from actmax.report.select_plots import context, scatter
 from actmax.results.select import SelectResult
 from actmax.results.select_parts import Point
@@ -20,10 +23,6 @@ TEXTS = [
     f"the cat {k} sat on the mat and the dog ran to the sea; a red ship was waiting for the tide <b>{k}</b>"
     for k in range(14)
 ]
-
-
-def told(result: SelectResult) -> str:
-    return " ".join(result.conclusion)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def result() -> SelectResult:
 
 
 def test_the_conclusion_names_groups_counts_and_the_best_unit(result: SelectResult) -> None:
-    said = told(result)
+    said = " ".join(result.conclusion)
     assert f"{result.significant} of 288 units" in said
     assert "words:cat,dog from words:sea,tide" in said
     assert result.units[0].unit in said
@@ -48,7 +47,10 @@ def test_the_conclusion_names_groups_counts_and_the_best_unit(result: SelectResu
 
 def test_nothing_found_is_said_plainly(result: SelectResult) -> None:
     none = replace(result, significant=0, units=tuple(replace(u, significant=False) for u in result.units))
-    assert "Nothing here can be told from chance." in told(none)
+    assert "Nothing here can be told from chance." in none.conclusion
+    for text in (page(none), summary(none)):
+        assert "No unit tells these groups apart at a level of 0.05." in text
+        assert f"<td>{none.units[0].unit}</td>" not in text, "units at p = 1 are not listed"
 
 
 def test_the_page_holds_what_was_found(result: SelectResult) -> None:
@@ -118,6 +120,29 @@ def test_a_few_units_far_out_do_not_hide_the_others(result: SelectResult) -> Non
     assert ">100<" in far.drawing
 
 
+def test_infinite_effects_stand_at_the_edge(tmp_path: Path) -> None:
+    """Texts that repeat leave no spread within the groups: t, d and the slope are infinite."""
+    rows = [*["the cat sat on the mat"] * 5, *["a red ship was waiting"] * 5]
+    file = tmp_path / "same.csv"
+    file.write_text("text,label\n" + "".join(f"{row},{row[0]}\n" for row in rows), encoding="utf-8")
+    result = select(tiny_model(), str(file), corpus=None)
+    best = result.units[0]
+    assert best.p == 0
+    assert {abs(best.d), abs(best.t), abs(best.slope)} == {math.inf}
+    assert best.fit == "separable"
+    plot = scatter(result)
+    assert plot is not None
+    assert "with an infinite statistic (no spread within the groups) stand at the edge" in plot.meaning
+    text = page(result)
+    assert ("∞" in text, ">inf<" in text, ">nan<" in text) == (True, False, False)
+    result.save(tmp_path / "out")
+    saved = (tmp_path / "out" / "result.json").read_text(encoding="utf-8")
+    assert json.loads(saved)["units"][0]["d"] is None
+    back = SelectResult.load(tmp_path / "out")
+    assert back.units[0].d == best.d, "nothing is lost on the way through the files"
+    assert page(back) == text
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -130,7 +155,7 @@ def test_a_few_units_far_out_do_not_hide_the_others(result: SelectResult) -> Non
 def test_the_conclusion_says_which_correction(
     result: SelectResult, changes: dict[str, str], said: str
 ) -> None:
-    assert said in told(replace(result, settings={**result.settings, **changes}))
+    assert said in replace(result, settings={**result.settings, **changes}).conclusion[0]
 
 
 def test_a_half_sink_is_said(result: SelectResult) -> None:

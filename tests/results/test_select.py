@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from tests.selectivity.corpora import corpus
 from tests.tiny import tiny_model
 
 from actmax.api.select import select
+from actmax.report.select import page
 from actmax.results.schema import schema_of
 from actmax.results.select import SelectResult
+from actmax.results.select_parts import UnitSelectivity
 
 TEXTS = [
     f"the cat {k} sat on the mat and the dog ran to the sea; a red ship was waiting for the tide"
@@ -80,6 +84,44 @@ def test_the_files_come_back(whole: SelectResult, tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     back.save(tmp_path)
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_a_row_of_the_file_is_a_row_of_the_tensors(whole: SelectResult) -> None:
+    """The table of all units is said once: every number of a row is a tensor's, under the same name."""
+    names = {one.name for one in fields(UnitSelectivity)} - {"rank", "unit", "site", "index", "layer", "fit"}
+    assert {*whole.tensors} <= names | {"status"}
+    for unit in whole.units:
+        at = whole.sites.index(unit.site) * 64 + unit.index
+        for name in names:
+            value = getattr(unit, name)
+            if name in whole.tensors:
+                got = whole.tensors[name][at].item()
+                assert got == value or (got != got and value != value), name
+            else:
+                assert math.isnan(value), name
+
+
+OF_0_2 = ("r_length", "r_frequency", "r_position", "p_t", "p_mann", "p_bh", "p_bonferroni")
+
+
+def test_a_file_of_version_0_1_still_loads(whole: SelectResult, tmp_path: Path) -> None:
+    whole.save(tmp_path)
+    data = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    del data["conclusion"]
+    for unit in data["units"]:
+        later = {name: unit.pop(name) for name in list(unit) if name.startswith(OF_0_2)}
+        unit["correlates"] = {"length": later["r_length"], "frequency": later["r_frequency"]}
+        unit["correlates_partial"] = {"length": later["r_length_partial"]}
+        unit["separable"] = unit["fit"] == "separable"
+    (tmp_path / "result.json").write_text(json.dumps(data), encoding="utf-8")
+    back = SelectResult.load(tmp_path)
+    assert back.conclusion == whole.conclusion
+    for mine, theirs in zip(back.units, whole.units, strict=True):
+        assert mine.r_length == pytest.approx(theirs.r_length, nan_ok=True)
+        assert mine.r_length_partial == pytest.approx(theirs.r_length_partial, nan_ok=True)
+        assert math.isnan(mine.r_frequency_partial)
+        assert math.isnan(mine.p_bh_model)
+    assert "The most selective units" in page(back)
 
 
 def test_every_statistic_is_kept_for_every_unit(whole: SelectResult) -> None:

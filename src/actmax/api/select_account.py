@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from actmax.models.model import Model
 from actmax.results.manifest import Manifest
@@ -26,12 +25,11 @@ from actmax.results.select_parts import (
     SelectCorpus,
     SelectCost,
     UnitRow,
-    UnitSelectivity,
 )
 from actmax.selectivity.groups import Found, Group, Source
 from actmax.selectivity.run import Outcome, Settings
+from actmax.selectivity.table import statistics_table, unit_row
 from actmax.stats.correlates import Correlation
-from actmax.stats.logistic import Status
 from actmax.stats.samples import PerUnit
 
 QUOTES = 4
@@ -55,7 +53,7 @@ def account(
     bos: bool,
 ) -> SelectResult:
     """The whole result."""
-    read, comparison = out.read, out.comparison
+    read, comparison, table = out.read, out.comparison, statistics_table(out)
     asked: dict[str, Any] = {
         **vars(settings),
         "window": source.before,
@@ -72,7 +70,9 @@ def account(
         sites=tuple(site.name for site in read.acts.sites),
         n_units=len(comparison.corrected),
         significant=int(comparison.significant.sum()),
-        units=tuple(_unit(out, rank, int(u)) for rank, u in enumerate(comparison.order[:top], start=1)),
+        units=tuple(
+            unit_row(table, int(u), out, rank) for rank, u in enumerate(comparison.order[:top], start=1)
+        ),
         layers=tuple(_layer(out, k, settings.alpha) for k in range(len(read.acts.sites))),
         held_out=_held(out),
         chance=_chance(out, settings),
@@ -109,7 +109,7 @@ def account(
         manifest=manifest,
         notes=tuple(out.notes),
         complete=out.complete,
-        tensors=_tensors(out),
+        tensors={name: torch.from_numpy(np.ascontiguousarray(column)) for name, column in table.items()},
     )
 
 
@@ -146,47 +146,6 @@ def _beginning(text: str) -> str:
         return text
     cut = text[:_AFTER]
     return (cut.rpartition(" ")[0] or cut) + " …"
-
-
-def _unit(out: Outcome, rank: int, u: int) -> UnitSelectivity:
-    c, acts = out.comparison, out.read.acts
-    number = int(acts.site_of[u])
-    site = acts.sites[number]
-    held = out.held_out
-    null = None if out.chance is None else out.chance.null
-    return UnitSelectivity(
-        rank=rank,
-        unit=acts.name(u),
-        site=site.name,
-        index=u - acts.bounds(number).start,
-        layer=site.layer,
-        mean_a=float(c.mean_a[u]),
-        mean_b=float(c.mean_b[u]),
-        t=float(c.ttest.t[u]),
-        df=float(c.ttest.df[u]),
-        p=float(c.adjusted.p[u]),
-        p_corrected=float(c.corrected[u]),
-        p_permutation=float("nan") if null is None else float(null.p_family[u]),
-        significant=bool(c.significant[u]),
-        d=float(c.effect.d[u]),
-        d_low=float(c.effect.low[u]),
-        d_high=float(c.effect.high[u]),
-        auc=float(c.ranks.auc[u]),
-        slope=float(c.logistic.slope[u]),
-        p_slope=float(c.logistic.p[u]),
-        p_logistic=float(c.logistic.p_ratio[u]),
-        fit=Status(int(c.logistic.status[u])).name.lower().replace("_", "-"),
-        accuracy=float(c.logistic.accuracy[u]),
-        separable=int(c.logistic.status[u]) == Status.SEPARABLE,
-        statistic_found=float("nan") if held is None else float(held.concordance.effect_fit[u]),
-        statistic_held=float("nan") if held is None else float(held.concordance.effect_hold[u]),
-        held=held is not None and bool(held.concordance.held[u]),
-        accuracy_held=float("nan") if held is None else float(held.accuracy[u]),
-        r=_r(out.confounds.group, u),
-        r_partial=_r(out.confounds.group_partial, u),
-        correlates={name: _r(one.plain, u) for name, one in out.confounds.covariates.items()},
-        correlates_partial={name: _r(one.partial, u) for name, one in out.confounds.covariates.items()},
-    )
 
 
 def _layer(out: Outcome, k: int, alpha: float) -> Layer:
@@ -298,56 +257,9 @@ def _median(value: np.ndarray) -> tuple[float, ...]:
     return tuple(float(np.median(row)) if len(row) else float("nan") for row in kept)
 
 
-def _r(correlation: Correlation | None, u: int) -> float:
-    return float("nan") if correlation is None else float(correlation.r[u])
-
-
 def _size(correlation: Correlation | None, where: slice) -> float:
     if correlation is None:
         return float("nan")
     r = correlation.r[where]
     r = r[np.isfinite(r)]
     return float(np.sqrt((r**2).mean())) if len(r) else float("nan")
-
-
-def _tensors(out: Outcome) -> dict[str, Tensor]:
-    c, held = out.comparison, out.held_out
-    arrays: dict[str, np.ndarray] = {
-        "mean_a": c.mean_a,
-        "mean_b": c.mean_b,
-        "t": c.ttest.t,
-        "p": c.adjusted.p,
-        "p_corrected": c.corrected,
-        "p_bh_site": c.adjusted.bh_site,
-        "p_bh_model": c.adjusted.bh_model,
-        "p_bonferroni_site": c.adjusted.bonferroni_site,
-        "p_bonferroni_model": c.adjusted.bonferroni_model,
-        "d": c.effect.d,
-        "d_low": c.effect.low,
-        "d_high": c.effect.high,
-        "auc": c.ranks.auc,
-        "p_t": c.ttest.p,
-        "p_mann_whitney": c.ranks.p,
-        "slope": c.logistic.slope,
-        "p_slope": c.logistic.p,
-        "p_logistic": c.logistic.p_ratio,
-        "status": c.logistic.status,
-        "accuracy": c.logistic.accuracy,
-        "r": out.confounds.group.r,
-    }
-    if out.confounds.group_partial is not None:
-        arrays["r_partial"] = out.confounds.group_partial.r
-    for name, one in out.confounds.covariates.items():
-        arrays[f"r_{name}"] = one.plain.r
-        if one.partial is not None:
-            arrays[f"r_{name}_partial"] = one.partial.r
-    if held is not None:
-        arrays |= {
-            "statistic_found": held.concordance.effect_fit,
-            "statistic_held": held.concordance.effect_hold,
-            "held": held.concordance.held,
-            "accuracy_held": held.accuracy,
-        }
-    if out.chance is not None and out.chance.null is not None:
-        arrays["p_permutation"] = out.chance.null.p_family
-    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}

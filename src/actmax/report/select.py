@@ -14,27 +14,15 @@ from markupsafe import Markup
 from actmax.legible import legible
 from actmax.numbers import NONE, count, number, percent, seconds
 from actmax.report.heat import heat
-from actmax.report.page import MOST_BYTES, Column, Stat, pairs, render
+from actmax.report.page import MOST_BYTES, Stat, pairs, render
 from actmax.report.select_plots import context, correlates, profile, scatter
 from actmax.results.plain import to_plain
 from actmax.results.select import SelectResult
 from actmax.results.select_parts import PassageRead, UnitSelectivity
+from actmax.results.shown import columns_shown
 
-COLUMNS = (
-    Column("unit", "its name, as every other command takes it", numeric=False),
-    Column("d", "difference of the group means over the pooled standard deviation; positive: a is higher"),
-    Column("95 % interval", "of d"),
-    Column("AUC", "chance that a sample of a is higher than one of b; one half is no difference"),
-    Column("p, corrected", "of the chosen test, corrected for the units tested"),
-    Column("accuracy", "of a threshold fitted to the finding half, on the other half"),
-    Column("holds", "found on one half, and significant with the same sign on the other", numeric=False),
-    Column("r", "correlation with the group"),
-    Column("r, partial", "the same with length, frequency and position held constant, where they vary"),
-)
 _TRIES = ((50, 6), (50, 3), (30, 3), (30, 2), (20, 1), (10, 0))
 """Rows of the table and units over fresh text that a page tries to show."""
-
-_SMALLEST = 1e-300
 
 
 @dataclass(frozen=True)
@@ -69,27 +57,19 @@ def summary(result: SelectResult) -> str:
     return render("select_summary.html.j2", **_context(result, 10, 0))
 
 
-def p_value(value: float) -> str:
-    """A p-value; what is too small for a number says so."""
-    if math.isfinite(value) and value < _SMALLEST:
-        return "< 1e−300"
-    return number(value)
-
-
 def _context(result: SelectResult, rows: int, heats: int) -> dict[str, Any]:
     plots = [profile(result), scatter(result), correlates(result), *context(result)]
-    plain = to_plain(result.settings)
+    found = [unit for unit in result.units if unit.significant]
     return {
         "result": result,
-        "conclusion": " ".join(result.conclusion),
         "stats": _stats(result),
         "notices": _notices(result),
         "plots": [plot for plot in plots if plot is not None],
-        "columns": COLUMNS,
-        "rows": [(unit, p_value(unit.p_corrected)) for unit in result.units[:rows]],
-        "heats": _heats(result, heats),
+        "columns": columns_shown(found[:rows], "page"),
+        "level": f"{float(result.settings.get('alpha', 0.05)):g}",
+        "heats": _heats(result, min(heats, len(found))),
         "passages": len(result.passages),
-        "settings": pairs(plain),
+        "settings": pairs(to_plain(result.settings)),
         "corpus": [] if result.corpus is None else pairs(to_plain(result.corpus)),
         "manifest": pairs({k: v for k, v in result.manifest.to_json().items() if k != "command"}),
         "took": seconds(result.cost.read_seconds),
@@ -113,7 +93,7 @@ def _stats(result: SelectResult) -> list[Stat]:
                 f"{count(held.held)} of {count(held.found)} found units hold with the same sign",
             )
         )
-    if by_chance is not None and by_chance.permutations:
+    if by_chance is not None and math.isfinite(by_chance.threshold):
         found.append(
             Stat(
                 "Beyond chance",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -107,6 +108,7 @@ def scatter(result: SelectResult) -> Plot | None:
         return None
     drawing = figure(HALF, 330)
     (axis,) = axes(drawing)
+    edge = _stretch(axis, held.points)
     looks = (
         ([p for p in held.points if p.holds is None], MUTED, 0.35, "not found"),
         ([p for p in held.points if p.holds is False], ORANGE, 0.8, "found, does not hold"),
@@ -114,23 +116,21 @@ def scatter(result: SelectResult) -> Plot | None:
     )
     for points, colour, alpha, label in looks:
         if points:
-            axis.plot(
-                [p.found for p in points],
-                [p.held for p in points],
-                "o",
-                ms=3.5,
-                mew=0,
-                color=colour,
-                alpha=alpha,
-                label=label,
+            at, beside = (
+                np.clip([getattr(p, name) for p in points], -edge, edge) for name in ("found", "held")
             )
+            axis.plot(at, beside, "o", ms=3.5, mew=0, color=colour, alpha=alpha, label=label, clip_on=False)
     axis.axhline(0, color=GRID, linewidth=1.0)
     axis.axvline(0, color=GRID, linewidth=1.0)
-    _stretch(axis, held.points)
     axis.legend(frameon=False, labelcolor=INK, fontsize=11, loc="upper left", handlelength=0.8)
     axis.set_xlabel("statistic on the finding set")
     axis.set_title("statistic on the other set", loc="left", color=MUTED)
     far = "; beyond 5 the axes are logarithmic" if axis.get_xscale() == "symlog" else ""
+    infinite = sum(math.isinf(p.found) or math.isinf(p.held) for p in held.points)
+    if infinite:
+        far += (
+            f"; {count(infinite)} with an infinite statistic (no spread within the groups) stand at the edge"
+        )
     of = {"second set": "a second set of texts", "words": "other words"}.get(held.kind, "held-out text")
     alt = f"Scatter of units' statistics on two sets: {count(held.held)} of {count(held.found)} units hold."
     return Plot(
@@ -143,19 +143,22 @@ def scatter(result: SelectResult) -> Plot | None:
     )
 
 
-def _stretch(axis: Axes, points: Sequence[Point]) -> None:
-    """Logarithmic beyond 5 where a few units lie far out, so that the others are still seen."""
-    largest = max(abs(value) for point in points for value in (point.found, point.held))
-    if largest < FAR:
-        return
-    ticks = [tick for tick in (5, 20, 100, 500, 2000) if tick < 1.3 * largest]
-    for axle, scale in ((axis.xaxis, axis.set_xscale), (axis.yaxis, axis.set_yscale)):
-        scale("symlog", linthresh=5, linscale=1.0)
-        axle.set_major_locator(FixedLocator([*(-tick for tick in ticks), 0, *ticks]))
-        axle.set_minor_locator(NullLocator())
-        axle.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
-    axis.set_xlim(-1.3 * largest, 1.3 * largest)
-    axis.set_ylim(-1.3 * largest, 1.3 * largest)
+def _stretch(axis: Axes, points: Sequence[Point]) -> float:
+    """Set the limits, logarithmic beyond 5 where a few units lie far out; where the edge is."""
+    sizes = [abs(value) for point in points for value in (point.found, point.held)]
+    largest = max((size for size in sizes if math.isfinite(size)), default=0.0) or 1.0
+    edge = 1.3 * largest
+    if largest >= FAR:
+        ticks = [tick for tick in (5, 20, 100, 500, 2000) if tick < edge]
+        for axle, scale in ((axis.xaxis, axis.set_xscale), (axis.yaxis, axis.set_yscale)):
+            scale("symlog", linthresh=5, linscale=1.0)
+            axle.set_major_locator(FixedLocator([*(-tick for tick in ticks), 0, *ticks]))
+            axle.set_minor_locator(NullLocator())
+            axle.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+    if largest >= FAR or any(map(math.isinf, sizes)):
+        axis.set_xlim(-edge, edge)
+        axis.set_ylim(-edge, edge)
+    return edge
 
 
 def correlates(result: SelectResult) -> Plot | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from itertools import accumulate
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from torch import Tensor
 
-from actmax.numbers import count, number, percent
+from actmax.numbers import count, formatted, percent
 from actmax.results.frames import Framed, columns_of, no_table
 from actmax.results.manifest import Manifest
 from actmax.results.saving import Saved
@@ -21,22 +23,18 @@ from actmax.results.select_parts import (
     HeldOut,
     Layer,
     PassageRead,
+    Point,
     Probed,
     SelectCorpus,
     SelectCost,
     UnitSelectivity,
+    from_before,
 )
 from actmax.results.shown import Beside
 
 SCHEMA = "actmax.select/1"
 
-_HELD_OUT = {
-    "documents": "documents that were held out",
-    "words": "words that were held out",
-    "samples": "samples that were held out",
-    "second set": "a second set of texts",
-}
-"""What units were validated on."""
+Row = TypeVar("Row", UnitSelectivity, Point)
 
 
 @dataclass(frozen=True)
@@ -75,28 +73,19 @@ class SelectResult(Saved, Framed):
     """What a reader has to know: words that never occur, halves that share a document."""
     complete: bool = True
     """False where the user stopped before everything was done."""
+    conclusion: tuple[str, ...] = field(init=False, default=())
+    """What was found and how far it holds, in sentences."""
     tensors: Annotated[Mapping[str, Tensor], Beside()] = field(
         default_factory=lambda: MappingProxyType({}), compare=False, repr=False
     )
-    """Statistics of all units, ``[n_units]`` each, in the order of ``sites`` and index."""
-    conclusion: tuple[str, ...] = field(init=False, default=())
-    """What was found and how far it holds, in sentences; it follows from the numbers."""
+    """Statistics of all units, ``[n_units]`` each, in the order of ``sites`` and index, named as the columns
+    of ``units``; ``status`` numbers the kinds of ``fit``."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "conclusion", _concluded(self))
-
-    @property
-    def corrected(self) -> str:
-        """How the p-values of the units were corrected, in words."""
-        how = {"bh": "Benjamini-Hochberg", "bonferroni": "Bonferroni"}.get(
-            self.settings.get("correction", "bh")
-        )
-        if how is None:
-            return "without a correction for testing many"
-        return f"{how} {'within each site' if self.settings.get('scope') == 'site' else 'over all units'}"
+        object.__setattr__(self, "conclusion", tuple(_concluded(self)))
 
     def columns(self, what: str | None = None) -> Mapping[str, list[Any]]:
-        """One row per unit (``"units"``), or one per site (``"layers"``).
+        """One row a unit (``"units"``), or one a site (``"layers"``).
 
         Raises:
             ActmaxError: there is no such table.
@@ -107,26 +96,79 @@ class SelectResult(Saved, Framed):
             return columns_of(self.layers, Layer)
         raise no_table(what, "units", "layers")
 
+    @property
+    def corrected(self) -> str:
+        """How the p-values of these units were corrected, in words."""
+        how = {"bh": "Benjamini-Hochberg", "bonferroni": "Bonferroni"}.get(
+            self.settings.get("correction", "bh")
+        )
+        if how is None:
+            return "without a correction for testing many"
+        return f"{how} {'within each site' if self.settings.get('scope') == 'site' else 'over all units'}"
 
-def _concluded(result: SelectResult) -> tuple[str, ...]:
-    """Two to four sentences that say what was found, and how far it holds."""
-    share = result.significant / result.n_units if result.n_units else 0.0
-    said = [
-        f"{count(result.significant)} of {count(result.n_units)} units ({percent(share)}) tell"
-        f" {result.a.name} from {result.b.name} at a level of"
-        f" {float(result.settings.get('alpha', 0.05)):g} ({result.corrected}; {count(result.a.samples)} and"
-        f" {count(result.b.samples)} samples)."
-    ]
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> SelectResult:
+        """What :meth:`save` wrote, also by version 0.1; infinite numbers come back from the tensors.
+
+        Raises:
+            ActmaxError: a file is missing, was changed, or is of another kind or version.
+        """
+        made = super().load(folder)
+        widths = accumulate((one.units for one in made.layers), initial=0)
+        begin = dict(zip(made.sites, widths, strict=False))
+
+        def whole(row: Row, names: Mapping[str, str]) -> Row:
+            site, _, index = row.unit.rpartition(":")
+            return _with_infinite(row, made.tensors, begin[site] + int(index), names)
+
+        units = tuple(whole(unit, {one.name: one.name for one in fields(unit)}) for unit in made.units)
+        held = made.held_out
+        if held is not None:
+            names = {"found": "statistic_found", "held": "statistic_held"}
+            held = replace(held, points=tuple(whole(point, names) for point in held.points))
+        return replace(made, units=units, held_out=held)
+
+    @classmethod
+    def _from_json(cls, data: Mapping[str, Any], manifest: Manifest) -> SelectResult:
+        return super()._from_json({**data, "units": [from_before(unit) for unit in data["units"]]}, manifest)
+
+
+def _with_infinite(row: Row, tensors: Mapping[str, Tensor], at: int, names: Mapping[str, str]) -> Row:
+    """The row with the numbers that are infinite in the tensors, and were null in the file."""
+    found = {name: float(tensors[column][at]) for name, column in names.items() if column in tensors}
+    lost: Any = {name: value for name, value in found.items() if math.isinf(value)}
+    return replace(row, **lost)
+
+
+_VALIDATED_ON = {
+    "documents": "documents that were held out",
+    "words": "words that were held out",
+    "samples": "samples that were held out",
+    "second set": "a second set of texts",
+}
+
+
+def _concluded(result: SelectResult) -> Iterator[str]:
+    """The sentences that say what was found, and how far it holds."""
+    level = (
+        f"at a level of {float(result.settings.get('alpha', 0.05)):g} ({result.corrected};"
+        f" {count(result.a.samples)} and {count(result.b.samples)} samples)."
+    )
+    groups, all_units = f"{result.a.name} from {result.b.name}", f"{count(result.n_units)} units"
+    if not result.significant:
+        yield f"None of {all_units} tells {groups} {level}"
+        yield "Nothing here can be told from chance."
+        return
+    share = percent(result.significant / result.n_units)
+    yield f"{count(result.significant)} of {all_units} ({share}) tell {groups} {level}"
     held = result.held_out
     if held is not None and held.found:
-        where = _HELD_OUT.get(held.kind, "other texts")
-        said.append(f"Of {count(held.found)} found on one set, {percent(held.concordance)} hold on {where}.")
+        where = _VALIDATED_ON[held.kind]
+        yield f"Of {count(held.found)} found on one set, {percent(held.concordance)} hold on {where}."
     if result.units and result.units[0].significant:
         best = result.units[0]
-        strongest = f"The strongest is {best.unit} (d {number(best.d)}"
-        if math.isfinite(best.accuracy_held):
-            strongest += f"; its threshold is right for {percent(best.accuracy_held)} of the held-out samples"
-        said.append(f"{strongest}).")
-    if not result.significant:
-        said.append("Nothing here can be told from chance.")
-    return tuple(said)
+        right = f"; its threshold is right for {percent(best.accuracy_held)} of the held-out samples"
+        yield (
+            f"The strongest is {best.unit} (d {formatted(best.d, 'number')}"
+            f"{right if math.isfinite(best.accuracy_held) else ''})."
+        )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from actmax.results.shown import Keywords
+from actmax.results.shown import Count, Keywords, Shown, View
+
+BOTH: tuple[View, ...] = ("page", "terminal")
 
 
 @dataclass(frozen=True)
@@ -40,58 +43,130 @@ class GroupRead:
 
 @dataclass(frozen=True)
 class UnitSelectivity:
-    """One unit: positive numbers mean that group a is higher. NaN is what could not be computed."""
+    """One unit: a row of the table of all units, whose columns are in ``statistics.safetensors``.
 
-    rank: int
-    unit: str
+    Positive numbers mean that group a is higher. NaN is what could not be computed. An infinite number (of a
+    unit that is constant within both groups) is null in JSON and infinite in the tensors, from which loading
+    takes it.
+    """
+
+    rank: Annotated[Count, Shown("rank", "place by p, then by the size of d", "count", ())]
+    unit: Annotated[str, Shown("unit", "its name, as every other command takes it", views=BOTH)]
     site: str
-    index: int
+    index: Count
     layer: int | None
-    mean_a: float
-    mean_b: float
-    t: float
-    df: float
-    p: float
-    """Of the test that was asked for, uncorrected."""
-    p_corrected: float
-    p_permutation: float
-    """Corrected for all units by shuffled labels."""
-    significant: bool
-    d: float
-    """Cohen's d, with the ends of its 95 % confidence interval."""
-    d_low: float
-    d_high: float
-    auc: float
-    """The chance that a sample of a is higher than one of b."""
-    slope: float
-    """Of the logistic regression of the group on the activation; None in JSON where it is infinite."""
-    p_slope: float
-    """Wald's test of the slope; None in JSON where there is no fit (see ``fit``)."""
-    p_logistic: float
-    """The likelihood-ratio test, which a separable unit has too."""
-    fit: Annotated[str, Keywords(enum=["ok", "separable", "quasi-separable", "constant", "unconverged"])]
-    """``ok``; ``separable`` or ``quasi-separable`` (up to ties): the slope is infinite; ``constant``: nothing
-    can be fitted; ``unconverged``: the numbers are approximate."""
-    accuracy: float
-    """Of the unit's threshold on the samples that it was fitted to."""
-    separable: bool
-    """A threshold tells the groups apart without error."""
-    statistic_found: float
-    """The statistic on the finding half."""
-    statistic_held: float
-    """The statistic on the held-out half."""
-    held: bool
-    """Found on one half and significant with the same sign on the other."""
-    accuracy_held: float
-    """Of the threshold fitted to the finding half, on the other half."""
-    r: float
-    """Correlation with the group."""
-    r_partial: float
-    """The same with the covariates held constant."""
-    correlates: Mapping[str, float]
-    """Correlation with each covariate."""
-    correlates_partial: Mapping[str, float]
-    """The same with the other covariates held constant."""
+    mean_a: Annotated[float, Shown("mean in a", "activation, mean over the samples of a", views=())]
+    mean_b: Annotated[float, Shown("mean in b", "activation, mean over the samples of b", views=())]
+    d: Annotated[
+        float,
+        Shown(
+            "d",
+            "difference of the group means over the pooled standard deviation; positive: a is higher",
+            views=BOTH,
+        ),
+    ]
+    d_low: Annotated[float, Shown("d, from", "lower end of its 95 % confidence interval")]
+    d_high: Annotated[float, Shown("d, to", "upper end of its 95 % confidence interval")]
+    auc: Annotated[
+        float,
+        Shown("AUC", "chance that a sample of a is higher than one of b; 0.5 is no difference", ".3f", BOTH),
+    ]
+    t: Annotated[float, Shown("t", "of Welch's test (of the paired test where it was asked for)", views=())]
+    df: Annotated[float, Shown("df", "degrees of freedom of t", views=())]
+    p: Annotated[float, Shown("p", "of the test that was asked for, uncorrected", "p", ())]
+    p_corrected: Annotated[
+        float,
+        Shown("p, corrected", "of the test that was asked for, corrected for the units tested", "p", BOTH),
+    ]
+    p_permutation: Annotated[
+        float, Shown("p, shuffled", "corrected for all units by shuffled labels", "p", ())
+    ]
+    significant: Annotated[bool, Shown("significant", "corrected p at most alpha", views=())]
+    slope: Annotated[
+        float, Shown("slope", "of the logistic regression of the group on the activation", views=())
+    ]
+    p_slope: Annotated[
+        float, Shown("p of the slope", "Wald's test; NaN where there is no fit (see fit)", "p", ())
+    ]
+    p_logistic: Annotated[
+        float, Shown("p, logistic", "likelihood-ratio test, which a separable unit has too", "p", ())
+    ]
+    fit: Annotated[
+        str,
+        Shown(
+            "fit",
+            "ok; separable or quasi-separable (up to ties), where a threshold tells the groups apart and the"
+            " slope is infinite; constant, where nothing can be fitted; unconverged, where numbers are"
+            " approximate",
+            views=(),
+        ),
+        Keywords(enum=["ok", "constant", "separable", "quasi-separable", "unconverged"]),
+    ]
+    accuracy: Annotated[
+        float,
+        Shown("accuracy", "of the unit's threshold on the samples that it was fitted to", "percent", ()),
+    ]
+    accuracy_held: Annotated[
+        float,
+        Shown(
+            "accuracy, held out",
+            "of a threshold fitted to the finding half, on the other half",
+            "percent",
+            BOTH,
+        ),
+    ]
+    held: Annotated[
+        bool, Shown("holds", "found on one half, and significant with the same sign on the other")
+    ]
+    statistic_found: Annotated[float, Shown("statistic, found", "on the finding half", views=())]
+    statistic_held: Annotated[float, Shown("statistic, held out", "on the other half", views=())]
+    r: Annotated[float, Shown("r", "correlation with the group", views=BOTH)]
+    r_partial: Annotated[
+        float,
+        Shown(
+            "r, partial",
+            "the same with length, frequency and position held constant, where they vary",
+            views=BOTH,
+        ),
+    ]
+    r_length: Annotated[float, Shown("r, length", "correlation with the target's length", views=())] = (
+        math.nan
+    )
+    r_length_partial: Annotated[
+        float, Shown("r, length, partial", "with the other two held constant", views=())
+    ] = math.nan
+    r_frequency: Annotated[
+        float, Shown("r, frequency", "correlation with the target's frequency in the corpus", views=())
+    ] = math.nan
+    r_frequency_partial: Annotated[
+        float, Shown("r, frequency, partial", "with the other two held constant", views=())
+    ] = math.nan
+    r_position: Annotated[float, Shown("r, position", "correlation with the target's position", views=())] = (
+        math.nan
+    )
+    r_position_partial: Annotated[
+        float, Shown("r, position, partial", "with the other two held constant", views=())
+    ] = math.nan
+    p_t: Annotated[float, Shown("p of t", "uncorrected", "p", ())] = math.nan
+    p_mann_whitney: Annotated[float, Shown("p, Mann-Whitney", "uncorrected", "p", ())] = math.nan
+    p_bh_site: Annotated[float, Shown("p, BH, site", "corrected within the site", "p", ())] = math.nan
+    p_bh_model: Annotated[float, Shown("p, BH", "corrected over all units", "p", ())] = math.nan
+    p_bonferroni_site: Annotated[
+        float, Shown("p, Bonferroni, site", "corrected within the site", "p", ())
+    ] = math.nan
+    p_bonferroni_model: Annotated[float, Shown("p, Bonferroni", "corrected over all units", "p", ())] = (
+        math.nan
+    )
+
+
+def from_before(unit: Mapping[str, Any]) -> dict[str, Any]:
+    """A unit of a file, with the correlations as version 0.1 wrote them (two objects) in their columns."""
+    known = {
+        f"r_{name}{ending}": value
+        for key, ending in (("correlates", ""), ("correlates_partial", "_partial"))
+        for name, value in unit.get(key, {}).items()
+    }
+    return known | dict(unit)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from actmax.cli.show.tables import shown_table
 from actmax.legible import legible
-from actmax.numbers import count, number, percent, seconds
-from actmax.report.select import p_value
+from actmax.numbers import count, percent, seconds
 from actmax.report.select_plots import kinds
 from actmax.results.select import SelectResult
 from actmax.results.select_parts import Layer
+from actmax.results.shown import columns_shown
 
 LINES = 15
 """Units in the table."""
@@ -40,7 +41,11 @@ def show(result: SelectResult, screen: Console, folder: Path | None) -> None:
     screen.print()
     if _profile(result, screen):
         screen.print()
-    screen.print(_units(result))
+    found = [unit for unit in result.units if unit.significant]
+    if found:
+        screen.print(shown_table(columns_shown(found[:LINES], "terminal")))
+    else:
+        screen.print("No unit tells these groups apart.")
     screen.print(
         f"\nread {count(result.cost.tokens)} tokens in {seconds(result.cost.read_seconds)}, compared in"
         f" {seconds(result.cost.statistics_seconds)}",
@@ -87,21 +92,3 @@ def _most(layers: Sequence[Layer], field: str) -> str:
     low = min(finite, key=lambda layer: float(getattr(layer, field)))
     ends = (f"{percent(getattr(one, field))} in block {one.layer}" for one in (high, low))
     return " … ".join(ends)
-
-
-def _units(result: SelectResult) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("unit", no_wrap=True)
-    for head in ("d", "AUC", "p, corrected", "accuracy held out", "r with group", "r, partial"):
-        table.add_column(head, justify="right", no_wrap=True)
-    for unit in result.units[:LINES]:
-        table.add_row(
-            escape(unit.unit),
-            number(unit.d),
-            f"{unit.auc:.3f}",
-            p_value(unit.p_corrected),
-            percent(unit.accuracy_held),
-            number(unit.r),
-            number(unit.r_partial),
-        )
-    return table
