@@ -59,7 +59,7 @@ def ours(model: Model, start: Tensor, steps: int) -> Tensor:
     """The same through actmax: ``[step, restart]`` activations."""
     unit = resolve(model, f"hidden_states.{STATE}:{INDEX}")
     objective = activation(unit) - L2 * squared_norm()
-    outcome = run(SoftAscent(steps, LR), Problem(objective, Vectors(model, start)))
+    outcome = run(SoftAscent(steps=steps, lr=LR), Problem(objective, Vectors(model, start)))
     assert outcome.trace is not None
     return outcome.trace.activation[
         :-1

@@ -67,6 +67,7 @@ from actmax.errors import ActmaxError, SettingError, nearest, one_of
 Parameters = ParamSpec("Parameters")
 First = TypeVar("First")
 Second = TypeVar("Second")
+Third = TypeVar("Third")
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -266,6 +267,11 @@ class keywords(Generic[Parameters, Made]):  # noqa: N801 - used as a decorator
     def __call__(
         self, function: Callable[[First, Second, Made], Given]
     ) -> Callable[Concatenate[First, Second, Parameters], Given]: ...
+
+    @overload
+    def __call__(
+        self, function: Callable[[First, Second, Third, Made], Given]
+    ) -> Callable[Concatenate[First, Second, Third, Parameters], Given]: ...
 
     def __call__(self, function: Callable[..., Given]) -> Callable[..., Given]:
         """The function with keyword arguments, their signature and their docstrings."""

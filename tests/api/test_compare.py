@@ -9,7 +9,7 @@ import pytest
 from tests.api.text_search import MODEL, UNIT, search
 
 import actmax
-from actmax.api.text import NothingFoundError
+from actmax.api.tokens import NothingFoundError
 from actmax.errors import ActmaxError
 from actmax.results.schema import schema_of
 
@@ -98,33 +98,32 @@ def test_a_comparison_that_is_stopped(corpus: str) -> None:
         ({"methods": ["gcg", "hope"]}, "There is no method 'hope'"),
         ({"methods": ["gcg", "exhaustive"]}, "'exhaustive' searches one token; use --length 1"),
         ({"methods": ["gcg", "soft"], "positions": "each"}, "Free vectors are read as mean, last, max"),
-        ({"budgets": 3}, "None of the methods has a setting 'budgets'"),
-        ({"steps": 3}, "None of the methods has a setting 'steps'"),
-        ({"budget": 0}, "The budget is 0"),
-        ({"length": 0}, "The length is 0"),
+        ({"budgets": 3}, "compare has no setting 'budgets'; the nearest are budget"),
+        ({"steps": 3}, "The method random and gcg has no setting 'steps'"),
+        ({"budget": 0}, "budget must be at least 1 .got 0"),
+        ({"length": 0}, "length must be at least 1 .got 0"),
         ({"length": 65}, "reads at most 64"),
         ({"positions": 4}, "Position 4 is not one of those that are read; give 0 to 3"),
-        ({"positions": "first"}, "read as mean, last, max, each or one position's number, not 'first'"),
+        ({"positions": "first"}, "Unknown positions 'first'; choose mean, last, max, each or a whole number"),
         ({"corpus": "no/such/place"}, "no/such/place"),
-        ({"bos": "perhaps"}, "use auto, always or never"),
-        ({"max_cross_entropy": -1.0}, "largest cross-entropy is -1"),
-        ({"samples": 0}, "number of samples is 0"),
+        ({"bos": "perhaps"}, "choose auto, always or never"),
+        ({"max_cross_entropy": -1.0}, "max_cross_entropy must be more than 0 .got -1"),
+        ({"samples": 0}, "samples must be at least 1"),
         ({"chat": True}, "has no chat template"),
         ({"positions": "each", "budget": 3}, "less than one for each of 4 positions; raise --budget"),
     ],
 )
 def test_mistakes_are_found_before_any_search(corpus: str, settings: dict[str, Any], said: str) -> None:
-    import inspect
-
     import jaxtyping
 
     def never(*_: Any) -> None:
         raise AssertionError("a search has begun")
 
+    compare: Any = actmax.compare  # (with types as a user may get them wrong)
     call = {"methods": ["random", "gcg"], "corpus": corpus, "length": 4, "budget": 40} | settings
     jaxtyping.config.update("jaxtyping_disable", True)
     try:
         with pytest.raises(ActmaxError, match=said):
-            inspect.unwrap(actmax.compare)(MODEL, UNIT, on_step=never, on_result=never, **call)
+            compare(MODEL, UNIT, on_step=never, on_result=never, **call)
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)

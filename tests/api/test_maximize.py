@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,14 @@ from torch import Tensor
 
 import actmax
 from actmax.api.maximize import maximize
-from actmax.api.soft_settings import SoftSettings
+from actmax.api.methods import VECTORS_LENGTH
 from actmax.errors import ActmaxError
 from actmax.inputs.soft import random_start, text_start
 from actmax.models.model import Model
 from actmax.objectives.penalties import shell_radius
 from actmax.results.maximize import MaximizeResult
 from actmax.results.schema import schema_of
+from actmax.search.settings import MaximizeSettings
 
 MODEL = tiny_model("llama")
 UNIT, LAYER, INDEX = "hidden_states.2:9", 2, 9
@@ -91,8 +91,9 @@ def test_the_start_is_the_classic_one(result: MaximizeResult) -> None:
 
 
 def test_the_defaults_are_the_classic_protocol() -> None:
-    classic = SoftSettings()
-    assert (classic.length, classic.steps, classic.lr, classic.l2) == (5, 500, 0.001, 0.01)
+    classic = MaximizeSettings()
+    assert (classic.method, classic.steps, classic.lr, classic.l2) == ("soft-ascent", 500, 0.001, 0.01)
+    assert VECTORS_LENGTH == 5
     assert (classic.shell, classic.init_text, classic.metric) == (False, None, "cosine")
 
 
@@ -308,24 +309,24 @@ def test_ctrl_c_keeps_what_was_done(stop_at: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"length": 0}, "The length is 0; give a whole number from 1"),
+        ({"length": 0}, "length must be at least 1"),
         ({"length": 65}, "The length is 65, but tiny-llama reads at most 64 positions here; give fewer"),
         ({"length": 64, "bos": "always"}, "The length is 64, but tiny-llama reads at most 63 positions"),
         ({"length": 10**12}, "reads at most 64"),
-        ({"restarts": 0}, "The number of restarts is 0"),
-        ({"steps": -1}, "number of steps is -1"),
-        ({"lr": 0.0}, "learning rate is 0.0"),
-        ({"lr": math.nan}, "learning rate is nan"),
-        ({"l2": -0.1}, "The weight l2 is -0.1; give a number from 0"),
-        ({"l2": math.inf}, "The weight l2 is inf"),
-        ({"shell_penalty": math.nan}, "The weight shell-penalty is nan"),
+        ({"restarts": 0}, "restarts must be at least 1"),
+        ({"steps": -1}, "steps must be at least 0 .got -1"),
+        ({"lr": 0.0}, "lr must be more than 0 .got 0.0"),
+        ({"lr": math.nan}, "lr must be a finite number"),
+        ({"l2": -0.1}, "l2 must be at least 0 .got -0.1"),
+        ({"l2": math.inf}, "l2 must be a finite number .got inf"),
+        ({"shell_penalty": math.nan}, "shell_penalty must be a finite number"),
         ({"init_text": ""}, "has no tokens"),
         ({"init_text": "the cat " * 40}, "reads at most 64"),
-        ({"bos": "perhaps"}, "'perhaps' is no BOS policy; use auto, always or never"),
-        ({"metric": "manhattan"}, "measured by cosine, l2, dot, not 'manhattan'"),
-        ({"positions": "first"}, "read as mean, last, max, not 'first'"),
+        ({"bos": "perhaps"}, "Unknown bos 'perhaps'; choose auto, always or never"),
+        ({"metric": "manhattan"}, "Unknown metric 'manhattan'; choose cosine, l2 or dot"),
+        ({"positions": "first"}, "Unknown positions 'first'; choose mean, last, max, each or a whole number"),
         ({"method": "hope"}, "There is no method 'hope'; the nearest are"),
-        ({"seed": -1}, "The seed is -1"),
+        ({"seed": -1}, "seed must be at least 0"),
         ({"step": 3}, "has no setting 'step'; the nearest are steps"),
         ({"also": [(1.0, "nonsense:1")]}, "has no site 'nonsense'"),
         ({"also": [(math.nan, "hook_embed:1")]}, "weight"),
@@ -339,11 +340,12 @@ def test_mistakes_are_found_before_the_search(settings: dict[str, Any], said: st
     def never(step: Any) -> None:
         raise AssertionError("the search has begun")
 
+    search: Any = maximize
     call = {"unit": UNIT, **settings}
     jaxtyping.config.update("jaxtyping_disable", True)
     try:
         with pytest.raises(ActmaxError, match=said):
-            inspect.unwrap(maximize)(MODEL, on_step=never, **call)
+            search(MODEL, on_step=never, **call)
     finally:
         jaxtyping.config.update("jaxtyping_disable", False)
 

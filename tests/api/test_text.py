@@ -16,8 +16,9 @@ from tests.tiny import tiny_net, tiny_tokenizer
 
 from actmax.api.corpus_starts import corpus_starts
 from actmax.api.maximize import maximize
-from actmax.api.text import NothingFoundError
-from actmax.api.yardstick import corpus_maximum
+from actmax.api.methods import method_of
+from actmax.api.reference import corpus_maximum
+from actmax.api.tokens import NothingFoundError, maximize_tokens
 from actmax.atlas.scale import known_scale, unit_scale
 from actmax.corpus.corpus import open_corpus
 from actmax.errors import ActmaxError
@@ -25,6 +26,7 @@ from actmax.models.load import wrap
 from actmax.models.sites import resolve
 from actmax.results.run import Along
 from actmax.results.schema import schema_of
+from actmax.search.settings import SearchSettings
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -178,8 +180,10 @@ def test_what_the_corpus_gives(corpus: str) -> None:
 
 def test_a_reading_that_is_there_is_not_made_again(corpus: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known = corpus_starts(MODEL, resolve(MODEL, UNIT), length=4, n=16, corpus=corpus)
-    monkeypatch.setattr("actmax.api.text_problem.corpus_starts", None)
-    assert search(corpus, known=known).corpus_maximum == known.extreme
+    monkeypatch.setattr("actmax.api.tokens_problem.corpus_starts", None)
+    settings = SearchSettings(length=4, budget=60)
+    found = maximize_tokens(MODEL, UNIT, method_of("random", settings), settings, known=known)
+    assert found.corpus_maximum == known.extreme
 
 
 def test_soft_optima_are_measured_against_the_corpus(corpus: str) -> None:

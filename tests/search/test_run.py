@@ -30,7 +30,7 @@ def outcome(steps: int = 10, stop_at: int | None = None) -> tuple[Outcome, list[
         if step.index == stop_at:
             raise KeyboardInterrupt
 
-    return run(SoftAscent(steps, lr=0.01), PROBLEM, on_step=watch), seen
+    return run(SoftAscent(steps=steps, lr=0.01), PROBLEM, on_step=watch), seen
 
 
 def recorded(found: Outcome) -> tuple[Trace, VectorState]:

@@ -158,11 +158,11 @@ def test_neighbours_are_watched() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"steps": -1}, "number of steps is -1; give a whole number from 0"),
-        ({"lr": 0.0}, "learning rate is 0.0; give a positive number"),
-        ({"lr": -1.0}, "learning rate is -1.0"),
-        ({"lr": float("nan")}, "learning rate is nan"),
-        ({"lr": float("inf")}, "learning rate is inf"),
+        ({"steps": -1}, "steps must be at least 0"),
+        ({"lr": 0.0}, "lr must be more than 0"),
+        ({"lr": -1.0}, "lr must be more than 0 .got -1.0"),
+        ({"lr": float("nan")}, "lr must be a finite number"),
+        ({"lr": float("inf")}, "lr must be a finite number"),
     ],
 )
 def test_settings_out_of_range(settings: dict[str, Any], said: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
 
 from actmax.corpus.tokens import tokenizer_hash
 from actmax.models.model import Model
@@ -17,7 +16,7 @@ def manifest_of(
     seed: int,
     bos: str,
     corpus_sha256: str | None = None,
-    vocabulary_mask: Mapping[str, Any] | None = None,
+    vocabulary_mask: Mapping[str, object] | None = None,
 ) -> Manifest:
     """Where a result comes from; the command line is recorded where ``actmax`` was run as a command."""
     as_command = sys.argv[:1] and sys.argv[0].endswith(("/actmax", "actmax/__main__.py"))

@@ -9,10 +9,9 @@ from dataclasses import asdict, replace
 
 import torch
 
-from actmax.api.methods import token_method
+from actmax.api.methods import method_of, recorded, token_method
 from actmax.api.provenance import manifest_of
 from actmax.api.reproduce_tokens import TokenSearch, Told
-from actmax.api.text_settings import TextSettings
 from actmax.checks.controls import other_units, random_tokens
 from actmax.checks.registry import shared_description
 from actmax.checks.reproduced import (
@@ -33,6 +32,7 @@ from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
 from actmax.objectives.activation import Positions, activation
 from actmax.results.reproduce import ReproduceResult
+from actmax.search.settings import SearchSettings
 
 UNRELATED = 2
 """Units of the same site that are optimised too, as many times; a token method has one."""
@@ -96,7 +96,7 @@ def reproduce(
     began = time.perf_counter()
     told = on_step or (lambda index, total, note: None)
     if searched is not None:
-        chosen = TextSettings(length=length, corpus=os.fspath(corpus))
+        chosen = SearchSettings(length=length, corpus=os.fspath(corpus))
         chosen = chosen if budget is None else replace(chosen, budget=budget)
         search = TokenSearch(searched, chosen, where, runs, seed)
         return _of_tokens(model, target, search, 1 if unrelated is None else unrelated, told, began)
@@ -174,7 +174,9 @@ def _of_tokens(
         method=search.method,
         seed=search.seed,
         positions=search.positions,
-        settings=search.settings.plain(),
+        settings=recorded(
+            method_of(search.method, search.settings), search.settings, corpus=search.settings.corpus
+        ),
         runs=mine.made,
         verdict=kind,
         numbers=numbers(found, starts, others, soft=False),

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from actmax.api.corpus_starts import corpus_starts
-from actmax.api.text import maximize_text
-from actmax.api.text_settings import TextSettings
+from actmax.api.methods import TOKENS_LENGTH, method_of
+from actmax.api.tokens import maximize_tokens
 from actmax.checks.reproduced import token_agreement
 from actmax.checks.reproducibility import Agreement
+from actmax.corpus.corpus import DEFAULT_CORPUS
 from actmax.models.model import Model
 from actmax.models.sites import Unit
 from actmax.objectives.activation import Positions
 from actmax.results.manifest import Manifest
 from actmax.results.reproduce import RepeatedRun
-from actmax.search.method import Step
-from actmax.search.scorer import Scorer
+from actmax.search.settings import Progressed, SearchSettings
 
 Told = Callable[[int, int, str], None]
 
@@ -44,7 +44,7 @@ class TokenSearch:
     """How each run searches."""
 
     method: str
-    settings: TextSettings
+    settings: SearchSettings
     positions: Positions
     runs: int
     seed: int
@@ -58,23 +58,17 @@ class TokenSearch:
             known = corpus_starts(
                 model,
                 unit,
-                length=self.settings.length,
+                length=self.settings.length or TOKENS_LENGTH,
                 n=self.settings.starts,
                 bos=self.settings.bos,
-                corpus=self.settings.corpus,
+                corpus=self.settings.corpus or DEFAULT_CORPUS,
             )
             for k in range(self.runs):
                 told(k * self.settings.budget, self.runs * self.settings.budget, self._note(unit, k))
-                result = maximize_text(
-                    model,
-                    unit,
-                    self.method,
-                    settings=self.settings,
-                    positions=self.positions,
-                    seed=self.seed + k,
-                    known=known,
-                    on_step=self._telling(unit, k, told),
-                )
+                settings = replace(self.settings, positions=self.positions, seed=self.seed + k)
+                method = method_of(self.method, settings)
+                show = self._telling(unit, k, told)
+                result = maximize_tokens(model, unit, method, settings, show, known)
                 if not result.complete:
                     return TokenRuns(tuple(made), False, manifest)
                 best, manifest = result.best_run, result.manifest
@@ -93,11 +87,11 @@ class TokenSearch:
             return TokenRuns(tuple(made), False, manifest)
         return TokenRuns(tuple(made), True, manifest)
 
-    def _telling(self, unit: Unit, k: int, told: Told) -> Callable[[int, Step, Scorer], None]:
+    def _telling(self, unit: Unit, k: int, told: Told) -> Callable[[Progressed], None]:
         budget, note = self.settings.budget, self._note(unit, k)
 
-        def tell(restart: int, step: Step, scorer: Scorer) -> None:
-            done = k * budget + scorer.cost.sequences_scored
+        def tell(at: Progressed) -> None:
+            done = k * budget + at.index
             told(min(done, self.runs * budget), self.runs * budget, note)
 
         return tell

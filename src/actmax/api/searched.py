@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actmax.api.corpus_starts import starts_of
-from actmax.api.methods import token_method
-from actmax.api.text import maximize_text
-from actmax.api.text_settings import TextSettings
+from actmax.api.methods import TOKENS_LENGTH, method_of, token_method
+from actmax.api.tokens import maximize_tokens
 from actmax.checks.sample import UnitSample
 from actmax.checks.texts import SourcedText
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy
 from actmax.progress import Progress, silent
-from actmax.search.method import Step
-from actmax.search.scorer import Scorer
+from actmax.search.settings import Progressed, SearchSettings
 
 
 @dataclass(frozen=True)
@@ -56,13 +54,12 @@ def search_text(
         ActmaxError: a method that there is not, or nothing that it scored may be given.
         KeyboardInterrupt: stopped before anything was found.
     """
-    settings = TextSettings(bos=bos)
+    settings = SearchSettings(bos=bos, seed=seed)
 
-    def tell(restart: int, step: Step, scorer: Scorer) -> None:
-        progress("searching text", scorer.cost.sequences_scored, settings.budget)
+    def show(at: Progressed) -> None:
+        progress("searching text", at.index, settings.budget)
 
-    known = starts_of(sample.readings, length=settings.length, n=settings.starts)
-    result = maximize_text(
-        sample.model, sample.unit, method, settings=settings, seed=seed, known=known, on_step=tell
-    )
+    known = starts_of(sample.readings, length=TOKENS_LENGTH, n=settings.starts)
+    chosen = method_of(method, settings)
+    result = maximize_tokens(sample.model, sample.unit, chosen, settings, show, known)
     return Searched(SourcedText(method, result.best.text), result.complete)

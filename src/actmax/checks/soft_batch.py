@@ -117,7 +117,7 @@ def soft_optima(
     objective = Objective(((1.0, RowUnits(given, protocol.positions)),)) - protocol.l2 * squared_norm()
     problem = Problem(objective, Vectors(model, start))
     told = None if on_step is None else lambda restart, step, scorer: on_step(step)
-    outcome = run(SoftAscent(protocol.steps, protocol.lr), problem, on_step=told)
+    outcome = run(SoftAscent(steps=protocol.steps, lr=protocol.lr), problem, on_step=told)
     assert outcome.last is not None  # noqa: S101 - there was a step
     assert outcome.trace is not None  # noqa: S101
     optimum = outcome.last.embeds

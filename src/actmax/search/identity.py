@@ -12,6 +12,7 @@ from actmax.models.model import Model
 from actmax.search.journal import question_of
 from actmax.search.method import Method
 from actmax.search.problem import Problem
+from actmax.settings import provenance
 
 
 def identity_of(
@@ -22,7 +23,7 @@ def identity_of(
         "model": model_hash(problem.model),
         "unit": problem.unit.name,
         "method": method.name,
-        "settings": plain(method),
+        "settings": provenance(method),
         "seed": seed,
         "restarts": restarts,
         "budget": budget,

@@ -7,9 +7,10 @@ the same answers give the same search.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import ClassVar, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,7 @@ from actmax.inputs.soft import Vectors
 from actmax.inputs.tokens import Tokens
 from actmax.search.problem import Problem, Row
 from actmax.search.scorer import Scorer
+from actmax.settings import Settings
 from actmax.shapes import Embeds
 
 
@@ -57,9 +59,9 @@ Steps: TypeAlias = Generator[Step, None, str]
 """Steps, and at the end why there are no more (a sentence: what has converged)."""
 
 
-@runtime_checkable
-class Method(Protocol):
-    """A search procedure: a frozen dataclass whose fields are its hyperparameters."""
+@dataclass(frozen=True, kw_only=True)
+class Method(Settings, ABC):
+    """A search procedure, whose fields are its hyperparameters: ``GCG(top_k=64)``."""
 
     name: ClassVar[str]
     """As ``--method`` takes it."""
@@ -68,6 +70,6 @@ class Method(Protocol):
     once: ClassVar[bool] = False
     """A second restart would do the same again (or all restarts are one batch)."""
 
+    @abstractmethod
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Propose until nothing is left to propose; the scorer raises ``BudgetSpent`` when the budget is."""
-        ...

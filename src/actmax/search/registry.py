@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import re
 from collections.abc import Mapping
 from functools import cache
-from typing import TypeGuard
 
 from actmax.errors import ActmaxError, nearest
 from actmax.inputs.tokens import Tokens
 from actmax.search import methods as folder
 from actmax.search.method import Method
-from actmax.search.names import SHORT as SHORT
 
-_CALL = re.compile(r"([\w-]+)\((.*)\)", re.DOTALL)
+SHORT = {"soft": "soft-ascent", "text": "hybrid"}
+"""Other names of methods; ``text`` is the best search over tokens."""
 
 
 @cache
@@ -28,13 +26,9 @@ def methods() -> Mapping[str, type[Method]]:
     for info in pkgutil.iter_modules(folder.__path__):
         module = importlib.import_module(f"{folder.__name__}.{info.name}")
         for one in vars(module).values():
-            if _is_method(one) and one.__module__ == module.__name__:
+            if isinstance(one, type) and issubclass(one, Method) and one.__module__ == module.__name__:
                 found[one.name] = one
     return dict(sorted(found.items()))
-
-
-def _is_method(one: object) -> TypeGuard[type[Method]]:
-    return isinstance(one, type) and Method in one.__mro__
 
 
 def token_methods() -> list[str]:

@@ -1,7 +1,7 @@
 """What the model really gives for tokens: activation on the ids, on their text, and on random tokens.
 
 The decoding gap is the distance between what a soft input reached and what the tokens read off it give. Every
-sequence is run alone, so that a number does not depend on what else was in the batch.
+sequence is run by itself, so that a number does not depend on what else was in the batch.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from torch import Tensor
 
 from actmax.models.model import Model
 from actmax.models.read import Prefix, read
-from actmax.models.sites import LOGITS, Site, Unit
-from actmax.objectives.activation import Positions, along, reduce
+from actmax.models.sites import LOGITS, Site
+from actmax.objectives.activation import Activation
+from actmax.objectives.objective import Objective, Reading
 from actmax.objectives.penalties import nats_per_token
 from actmax.rng import stream
 from actmax.shapes import Embeds, Ids
@@ -35,7 +36,7 @@ class Rescored:
     text: str
     activation_of_ids: float
     activation_of_text: float
-    """After decode and encode; NaN where the text has no tokens."""
+    """After decode and encode; NaN where the text has no token to read."""
     retokenizes: bool
     """Does the text give the same ids again?"""
     cross_entropy: float
@@ -45,17 +46,20 @@ class Rescored:
 @torch.no_grad()
 def activation_of(
     model: Model,
-    unit: Unit,
-    positions: Positions,
+    term: Activation,
     *,
     ids: list[int] | None = None,
     embeds: Embeds | None = None,
     prefix: Prefix | None = None,
 ) -> float:
-    """The unit's activation on one sequence, run alone: token ids, or embeddings ``[1, pos, d_model]``."""
+    """A term on one sequence, run by itself: token ids, or embeddings ``[1, pos, d_model]``."""
     tensor = None if ids is None else torch.tensor([ids], device=model.device)
-    value = read(model, [unit.site], ids=tensor, embeds=embeds, prefix=prefix)[unit.site]
-    return float(reduce(along(unit, value), positions)[0])
+    acts = read(model, term.needs, ids=tensor, embeds=embeds, prefix=prefix)
+    return float(Objective(((1.0, term),))(Reading(acts, past=_past(prefix)))[0])
+
+
+def _past(prefix: Prefix | None) -> int:
+    return 0 if prefix is None else int(prefix.ids.shape[1])
 
 
 @torch.no_grad()
@@ -67,18 +71,17 @@ def cross_entropy_of(model: Model, ids: list[int]) -> float:
     return float(nats_per_token(read(model, [Site(LOGITS)], ids=tensor)[Site(LOGITS)], tensor)[0])
 
 
-def rescore(
-    model: Model, unit: Unit, positions: Positions, ids: list[int], prefix: Prefix | None = None
-) -> Rescored:
+def rescore(model: Model, term: Activation, ids: list[int], prefix: Prefix | None = None) -> Rescored:
     """Run the ids, and the text that they make, through the model (after the prefix, where there is one)."""
     tokens = [str(model.tokenizer.decode([i])) for i in ids]
     text = str(model.tokenizer.decode(ids))
     again: list[int] = model.tokenizer.encode(text, add_special_tokens=False)
+    readable = again and (not isinstance(term.positions, int) or term.positions < len(again))
     return Rescored(
         tokens,
         text,
-        activation_of(model, unit, positions, ids=ids, prefix=prefix),
-        activation_of(model, unit, positions, ids=again, prefix=prefix) if again else math.nan,
+        activation_of(model, term, ids=ids, prefix=prefix),
+        activation_of(model, term, ids=again, prefix=prefix) if readable else math.nan,
         again == ids,
         cross_entropy_of(model, again or ids),
     )
@@ -87,24 +90,23 @@ def rescore(
 @torch.no_grad()
 def random_token_activations(
     model: Model,
-    unit: Unit,
-    positions: Positions,
+    term: Activation,
     length: int,
     n: int = 1000,
     seed: int = 0,
     prefix: Prefix | None = None,
 ) -> Float[Tensor, " n"]:
-    """The control: the unit's activation on random sequences of ordinary tokens, in ascending order.
+    """The control: the activation on random sequences of tokens, in ascending order.
 
     Ids are drawn uniformly from the tokenizer's vocabulary without special tokens.
     """
     size = min(len(model.tokenizer), model.vocab_size)
     special = set(model.tokenizer.all_special_ids)
-    ordinary = torch.tensor([i for i in range(size) if i not in special])
-    drawn = torch.randint(len(ordinary), (n, length), generator=stream(seed, _RANDOM_STREAM))
+    tokens = torch.tensor([i for i in range(size) if i not in special])
+    drawn = torch.randint(len(tokens), (n, length), generator=stream(seed, _RANDOM_STREAM))
     found: list[Tensor] = []
-    for ids in ordinary[drawn].split(_BATCH):
+    for ids in tokens[drawn].split(_BATCH):
         rows: Ids = ids.to(model.device)
-        value = read(model, [unit.site], ids=rows, prefix=prefix)[unit.site]
-        found.append(reduce(along(unit, value), positions).float().cpu())
+        acts = read(model, term.needs, ids=rows, prefix=prefix)
+        found.append(Objective(((1.0, term),))(Reading(acts, past=_past(prefix))).float().cpu())
     return torch.cat(found).sort().values

@@ -22,9 +22,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge, Gt, Interval
 from jaxtyping import Int
 from torch import Tensor
 
@@ -36,25 +37,25 @@ from actmax.search.written import written
 from actmax.shapes import Ids
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Beam(Method):
     """Left to right under the model's own probabilities."""
 
     name: ClassVar[str] = "beam"
 
-    width: int = 15
+    width: Annotated[int, Ge(1)] = 15
     """Rows kept (at most)."""
-    branch: int = 15
+    branch: Annotated[int, Ge(1)] = 15
     """Continuations of each (at most)."""
-    top_k: int = 512
+    top_k: Annotated[int, Ge(1)] = 512
     """Tokens that the continuations are drawn from: so many of the most probable."""
-    temperature: float = 1.0
+    temperature: Annotated[float, Gt(0)] = 1.0
     """Of the draw."""
-    chosen: int = 6
+    chosen: Annotated[int, Ge(1)] = 6
     """Tokens at the end that the objective chooses; what is before them the model writes alone."""
-    guided: float = 0.5
+    guided: Annotated[float, Interval(ge=0, le=1)] = 0.5
     """Share of the continuations that the gradient chooses among the ``top_k``; the others are drawn."""
-    last: float = 0.2
+    last: Annotated[float, Interval(ge=0, le=1)] = 0.2
     """Share of the budget for the last token, which is the one that most objectives read."""
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:

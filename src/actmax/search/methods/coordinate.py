@@ -12,9 +12,10 @@ The oldest discrete search; as a text method for example in Shin et al. 2020, *A
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from annotated_types import Ge
 
 from actmax.search.method import Method, Step, Steps
 from actmax.search.problem import Problem
@@ -22,13 +23,13 @@ from actmax.search.proposals import at_position
 from actmax.search.scorer import Scorer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Coordinate(Method):
     """One position at a time."""
 
     name: ClassVar[str] = "coordinate"
 
-    candidates: int | None = 64
+    candidates: Annotated[int | None, Ge(1)] = 64
     """Tokens tried at a position; None tries all."""
     rank: Literal["gradient", "random"] = "gradient"
     """Which tokens are tried where not all are."""

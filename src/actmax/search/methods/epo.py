@@ -21,9 +21,10 @@ The result includes the Pareto frontier of everything that was scored. With a bu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge, Gt
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -35,31 +36,31 @@ from actmax.search.scorer import Scorer
 from actmax.shapes import Ids
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EPO(Method):
     """A population over fluency penalties."""
 
     name: ClassVar[str] = "epo"
 
-    population: int = 8
+    population: Annotated[int, Ge(1)] = 8
     """Members."""
-    children: int = 32
+    children: Annotated[int, Ge(1)] = 32
     """Of each member a step."""
-    top_k: int = 512
+    top_k: Annotated[int, Ge(1)] = 512
     """Proposals at a position."""
-    penalty_min: float = 0.1
+    penalty_min: Annotated[float, Gt(0)] = 0.1
     """Of the least fluent member, in activation per nat."""
-    penalty_max: float = 10.0
+    penalty_max: Annotated[float, Gt(0)] = 10.0
     """Of the most fluent member."""
-    scale: float = 0.1
+    scale: Annotated[float, Ge(0)] = 0.1
     """Standard deviations of the activation that a penalty of 1 is; 0: penalties are in its own units."""
-    least_steps: int = 12
+    least_steps: Annotated[int, Ge(1)] = 12
     """Steps that the budget has to reach for."""
-    restart_every: int = 50
+    restart_every: Annotated[int, Ge(1)] = 50
     """Steps between restarts of the population."""
-    restart_nats: float = 2.0
+    restart_nats: Annotated[float, Gt(0)] = 2.0
     """Middle of the penalties that a restart draws from."""
-    restart_spread: float = 3.0
+    restart_spread: Annotated[float, Ge(1)] = 3.0
     """Factor to either side."""
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:

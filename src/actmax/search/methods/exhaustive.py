@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge
 
 from actmax.errors import ActmaxError
 from actmax.search.method import Method, Step, Steps
@@ -17,14 +18,14 @@ from actmax.search.problem import Problem
 from actmax.search.scorer import Scorer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Exhaustive(Method):
     """Every token once."""
 
     name: ClassVar[str] = "exhaustive"
     once: ClassVar[bool] = True
 
-    batch: int = 4096
+    batch: Annotated[int, Ge(1)] = 4096
     """Tokens between two reports of progress."""
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:

@@ -17,9 +17,10 @@ batch is cut to what gives that many steps: the published 512 would leave a shor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge
 
 from actmax.search.method import Method, Step, Steps
 from actmax.search.problem import Problem
@@ -27,17 +28,17 @@ from actmax.search.proposals import substituted
 from actmax.search.scorer import Scorer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GCG(Method):
     """Greedy coordinate gradient."""
 
     name: ClassVar[str] = "gcg"
 
-    batch: int = 512
+    batch: Annotated[int, Ge(1)] = 512
     """Candidates a step."""
-    top_k: int = 256
+    top_k: Annotated[int, Ge(1)] = 256
     """Proposals at a position."""
-    least_steps: int = 12
+    least_steps: Annotated[int, Ge(1)] = 12
     """Steps that the budget has to reach for."""
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:

@@ -16,9 +16,10 @@ has one with soft targets).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge, Gt
 
 from actmax.inputs.relaxed import gumbel_mixture, gumbel_noise
 from actmax.search.method import Method, Step, Steps
@@ -26,23 +27,23 @@ from actmax.search.problem import Problem
 from actmax.search.scorer import Scorer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Gumbel(Method):
     """Gumbel-softmax over tokens."""
 
     name: ClassVar[str] = "gumbel"
 
-    lr: float = 0.3
+    lr: Annotated[float, Gt(0)] = 0.3
     """Adam's learning rate."""
-    samples: int = 10
+    samples: Annotated[int, Ge(1)] = 10
     """Mixtures a step."""
     initial: float = 12.0
     """Θ of the tokens that it starts from."""
-    temperature: float = 1.0
+    temperature: Annotated[float, Gt(0)] = 1.0
     """Of the softmax."""
-    every: int = 5
+    every: Annotated[int, Ge(1)] = 5
     """Updates between two draws of sequences."""
-    hard: int = 10
+    hard: Annotated[int, Ge(1)] = 10
     """Sequences drawn then."""
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:

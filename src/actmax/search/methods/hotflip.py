@@ -14,9 +14,10 @@ tokens and a batch of candidates as in Wallace et al. 2019, arXiv:1908.07125.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge
 
 from actmax.search.method import Method, Step, Steps
 from actmax.search.problem import Problem
@@ -24,13 +25,13 @@ from actmax.search.proposals import at_position
 from actmax.search.scorer import Scorer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HotFlip(Method):
     """First-order flips."""
 
     name: ClassVar[str] = "hotflip"
 
-    candidates: int = 20
+    candidates: Annotated[int, Ge(1)] = 20
     """Flips tried at a position (Wallace et al. try 20)."""
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:

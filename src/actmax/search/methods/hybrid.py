@@ -35,9 +35,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge, Interval
 from jaxtyping import Int
 from torch import Tensor
 
@@ -61,37 +62,37 @@ _FEW, _MANY = 0.3, 0.6
 _DEAREST = 64.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hybrid(Method):
     """Evolution from corpus windows."""
 
     name: ClassVar[str] = "hybrid"
 
-    pool: int = 8
+    pool: Annotated[int, Ge(1)] = 8
     """Rows that the search goes on from."""
-    parents: int = 3
+    parents: Annotated[int, Ge(1)] = 3
     """Of them that have children in a step."""
-    batch: int = 24
+    batch: Annotated[int, Ge(1)] = 24
     """Children of each."""
-    merge: int = 6
+    merge: Annotated[int, Ge(0)] = 6
     """Rows at most in which the changes of a parent's better children are put together."""
-    top_k: int = 128
+    top_k: Annotated[int, Ge(1)] = 128
     """Proposals of each gradient at a position."""
-    known: int = 8192
+    known: Annotated[int, Ge(0)] = 8192
     """Tokens whose vectors after the first block are made; 0 proposes by the embedding's gradient alone."""
-    known_early: int = 24576
+    known_early: Annotated[int, Ge(0)] = 24576
     """The same for units in the first third of the model."""
-    radius: float = 1.3
+    radius: Annotated[float, Ge(1)] = 1.3
     """Substitutions at once, on average."""
     slant: float = 0.1
     """How much oftener a position is changed than the one before it (the logarithm)."""
-    near: int = 3
+    near: Annotated[int, Ge(0)] = 3
     """There, a substitution that has lost is left out on rows that differ in at most so many others."""
-    polish: float = 0.3
+    polish: Annotated[float, Interval(ge=0, le=1)] = 0.3
     """There, the last part of the sequences, in which only the best rows have children."""
-    patience: int = 1
+    patience: Annotated[int, Ge(1)] = 1
     """Steps for each searched token without a better best before a new population is begun."""
-    share: float = 0.05
+    share: Annotated[float, Interval(gt=0, le=1)] = 0.05
     """Of the vocabulary that may be scored where one token is searched."""
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:

@@ -13,9 +13,10 @@ arXiv:2302.03668.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge, Gt
 from torch.nn import functional
 
 from actmax.search.method import Method, Step, Steps
@@ -24,17 +25,17 @@ from actmax.search.scorer import Scorer
 from actmax.shapes import Embeds, Ids
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PEZ(Method):
     """Projected gradients."""
 
     name: ClassVar[str] = "pez"
 
-    lr: float = 0.1
+    lr: Annotated[float, Gt(0)] = 0.1
     """AdamW's learning rate."""
-    weight_decay: float = 0.1
+    weight_decay: Annotated[float, Ge(0)] = 0.1
     """AdamW's."""
-    patience: int = 200
+    patience: Annotated[int, Ge(1)] = 200
     """Steps with the same projection after which this has converged."""
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:

@@ -8,22 +8,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge
 
 from actmax.search.method import Method, Step, Steps
 from actmax.search.problem import Problem
 from actmax.search.scorer import Scorer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Random(Method):
     """Uniform draws."""
 
     name: ClassVar[str] = "random"
 
-    batch: int = 128
+    batch: Annotated[int, Ge(1)] = 128
     """Sequences drawn at once."""
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:

@@ -13,7 +13,6 @@ works entry by entry, so a restart's path does not depend on the others.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,36 +20,23 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from actmax.errors import ActmaxError
 from actmax.inputs.soft import Vectors, tangent, to_shell
 from actmax.objectives.penalties import shell_radius
 from actmax.search.answers import Slope
 from actmax.search.method import Method, Step, Steps, VectorState
 from actmax.search.problem import Problem
 from actmax.search.scorer import Scorer
+from actmax.search.settings import AscentSettings
 from actmax.shapes import Embeds
 
 
-@dataclass(frozen=True)
-class SoftAscent(Method):
+@dataclass(frozen=True, kw_only=True)
+class SoftAscent(AscentSettings, Method):
     """Adam on soft inputs; the objective carries the penalty λ·Σθ²."""
 
     name: ClassVar[str] = "soft-ascent"
     space: ClassVar[type[Vectors]] = Vectors
     once: ClassVar[bool] = True
-
-    steps: int = 500
-    """Updates."""
-    lr: float = 0.001
-    """Adam's learning rate."""
-    shell: bool = False
-    """Rescale each position to the embeddings' mean norm after every update, which stays on that shell."""
-
-    def __post_init__(self) -> None:
-        if self.steps < 0:
-            raise ActmaxError(f"The number of steps is {self.steps}; give a whole number from 0.")
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            raise ActmaxError(f"The learning rate is {self.lr}; give a positive number.")
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Yield steps 0 to ``steps``; step t holds the vectors after t updates and what they give.

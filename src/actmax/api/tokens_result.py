@@ -12,12 +12,13 @@ import torch
 from actmax.models.read import read
 from actmax.objectives.objective import Reading
 from actmax.results.run import Along, Candidate, Cost, Run, Trajectory
+from actmax.search import meter
 from actmax.search.diversity import diverse
 from actmax.search.problem import Problem, Row
 from actmax.search.run import SPENT, Outcome, Restart, pareto
 from actmax.search.solution import Solution, solution_of
 
-MOST_ALONG = 50
+MOST_SHOWN = 50
 """Runs and likely texts that are looked at token by token."""
 
 
@@ -34,8 +35,8 @@ def runs_of(parts: Sequence[Part]) -> tuple[Run, ...]:
         position = where if isinstance(where, int) else None
         for run in outcome.restarts:
             if run.best is not None:
-                look = len(made) < MOST_ALONG or run.best is outcome.best
-                row = along(problem, run.best.ids) if look else None
+                look = len(made) < MOST_SHOWN or run.best is outcome.best
+                row = profile_of(problem, run.best.ids) if look else None
                 one = _run(problem, run, run.best, spent)
                 made.append(replace(one, restart=first + run.number, along=row, position=position))
         first += len(outcome.restarts)
@@ -56,15 +57,15 @@ def best_of(parts: Sequence[Part]) -> int | None:
 
 
 def frontier_of(parts: Sequence[Part]) -> tuple[Candidate, ...]:
-    """The texts of all parts that none beats in both activation and likelihood, most active first."""
+    """The texts of all parts that no other beats in both activation and likelihood, most active first."""
     whose = {id(one): problem for problem, outcome in parts for one in outcome.frontier}
     every = [one for _, outcome in parts for one in outcome.frontier]
     front = pareto(parts[0][0], every)
-    return tuple(candidate(whose[id(one)], one, look=k < MOST_ALONG) for k, one in enumerate(front))
+    return tuple(candidate(whose[id(one)], one, look=k < MOST_SHOWN) for k, one in enumerate(front))
 
 
 def solutions_of(parts: Sequence[Part], samples: int) -> tuple[Candidate, ...]:
-    """Solutions that differ in content, best first; the best alone where one is asked for."""
+    """Solutions that differ in content, best first; only the best where one is asked for."""
     if samples == 1:
         found = [(problem, outcome.best) for problem, outcome in parts if outcome.best is not None]
         found.sort(key=lambda pair: -pair[1].score)
@@ -78,13 +79,13 @@ def solutions_of(parts: Sequence[Part], samples: int) -> tuple[Candidate, ...]:
 def candidate(problem: Problem, one: Solution, *, look: bool = True) -> Candidate:
     """One sequence; with ``look`` token by token."""
     text = str(problem.model.tokenizer.decode(list(one.ids)))
-    row = along(problem, one.ids) if look else None
+    row = profile_of(problem, one.ids) if look else None
     return Candidate(one.activation, one.nats, text, one.ids, row)
 
 
 @torch.no_grad()
-def along(problem: Problem, ids: Row) -> Along:
-    """The unit at every token of a sequence (and of the suffix), when it is run whole and alone."""
+def profile_of(problem: Problem, ids: Row) -> Along:
+    """The unit at every token of a sequence (and of the suffix), when it is run whole and by itself."""
     term, before = problem.reported, len(problem.frame.before)
     shown = (*ids, *problem.frame.after)
     whole = torch.tensor([[*problem.frame.before, *shown]], device=problem.model.device)
@@ -107,7 +108,7 @@ def along(problem: Problem, ids: Row) -> Along:
     return Along(tuple(str(tokenizer.decode([i])) for i in shown), tuple(plain), at)
 
 
-def total(costs: Sequence[Any]) -> Cost:
+def total(costs: Sequence[meter.Cost]) -> Cost:
     """The sum of what several searches spent."""
     names = ("forward_tokens", "backward_tokens", "sequences_scored", "seconds")
     return Cost(**{name: sum(getattr(one, name) for one in costs) for name in names})
