@@ -28,18 +28,46 @@ if TYPE_CHECKING:
     from actmax.models.load import load, wrap
     from actmax.models.read import read
     from actmax.models.sites import list_sites, resolve
+    from actmax.objectives.activation import activation
+    from actmax.objectives.objective import Objective
+    from actmax.objectives.penalties import cross_entropy, shell_distance, squared_norm
     from actmax.results.compare import CompareResult
     from actmax.results.maximize import MaximizeResult
     from actmax.results.observe import ObserveResult
     from actmax.results.select import SelectResult
+    from actmax.search.methods.beam import Beam
+    from actmax.search.methods.coordinate import Coordinate
+    from actmax.search.methods.epo import EPO
+    from actmax.search.methods.exhaustive import Exhaustive
+    from actmax.search.methods.gcg import GCG
+    from actmax.search.methods.gumbel import Gumbel
+    from actmax.search.methods.hotflip import HotFlip
+    from actmax.search.methods.hybrid import Hybrid
+    from actmax.search.methods.pez import PEZ
+    from actmax.search.methods.random import Random
+    from actmax.search.methods.soft_ascent import SoftAscent
 
 _EXPORTS = {
     "ActmaxError": "actmax.errors",
     "CompareResult": "actmax.results.compare",
     "MaximizeResult": "actmax.results.maximize",
     "ObserveResult": "actmax.results.observe",
+    "Objective": "actmax.objectives.objective",
+    "Beam": "actmax.search.methods.beam",
+    "Coordinate": "actmax.search.methods.coordinate",
+    "EPO": "actmax.search.methods.epo",
+    "Exhaustive": "actmax.search.methods.exhaustive",
+    "GCG": "actmax.search.methods.gcg",
+    "Gumbel": "actmax.search.methods.gumbel",
+    "HotFlip": "actmax.search.methods.hotflip",
+    "Hybrid": "actmax.search.methods.hybrid",
+    "PEZ": "actmax.search.methods.pez",
+    "Random": "actmax.search.methods.random",
+    "SoftAscent": "actmax.search.methods.soft_ascent",
+    "activation": "actmax.objectives.activation",
     "check": "actmax.api.check",
     "compare": "actmax.api.compare",
+    "cross_entropy": "actmax.objectives.penalties",
     "investigate": "actmax.api.investigate",
     "list_sites": "actmax.models.sites",
     "load": "actmax.models.load",
@@ -49,20 +77,36 @@ _EXPORTS = {
     "reproduce": "actmax.api.reproduce",
     "resolve": "actmax.models.sites",
     "select": "actmax.api.select",
+    "shell_distance": "actmax.objectives.penalties",
+    "squared_norm": "actmax.objectives.penalties",
     "SelectResult": "actmax.results.select",
     "wrap": "actmax.models.load",
 }
 """Imported when first used, so that ``actmax --help`` does not wait for torch and transformers."""
 
 __all__ = [
+    "EPO",
+    "GCG",
+    "PEZ",
     "ActmaxError",
+    "Beam",
     "CompareResult",
+    "Coordinate",
+    "Exhaustive",
+    "Gumbel",
+    "HotFlip",
+    "Hybrid",
     "MaximizeResult",
+    "Objective",
     "ObserveResult",
+    "Random",
     "SelectResult",
+    "SoftAscent",
     "__version__",
+    "activation",
     "check",
     "compare",
+    "cross_entropy",
     "investigate",
     "list_sites",
     "load",
@@ -72,6 +116,8 @@ __all__ = [
     "reproduce",
     "resolve",
     "select",
+    "shell_distance",
+    "squared_norm",
     "wrap",
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,8 @@ from actmax.search.hybrid.moves import FREE, PROBABLE, Moves, merged
 from actmax.search.hybrid.population import Memory, differences
 from actmax.search.hybrid.screening import Described, predicted_best
 from actmax.search.hybrid.starts import newcomers, starting_rows
+from actmax.search.meter import BudgetSpent
+from actmax.search.method import Step
 from actmax.search.methods.exhaustive import Exhaustive
 from actmax.search.methods.hybrid import Hybrid
 from actmax.search.problem import Problem
@@ -78,12 +81,31 @@ def test_a_limit_between_what_is_probable_and_what_is_active_is_kept() -> None:
     assert all(one.nats <= limit for one in outcome.solutions)
 
 
-def test_an_island_is_begun_where_the_population_has_converged() -> None:
-    problem = tiny_problem(length=2)
-    outcome = run(Hybrid(patience=1, batch=4), problem, 400, restarts=1)
-    again = run(Hybrid(patience=1, batch=4), problem, 400, restarts=1)
-    assert outcome.cost.sequences_scored <= 400
-    assert [one.ids for one in outcome.solutions] == [one.ids for one in again.solutions]
+def test_an_island_is_begun_where_the_population_has_converged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newcomers come when the best has not changed for a while; they are the pool, then join the old one."""
+    problem = tiny_problem(length=3)
+    islands: list[tuple[int, set[tuple[int, ...]]]] = []
+    path: list[Step] = []
+
+    def watched(*given: Any) -> set[tuple[int, ...]]:
+        islands.append((len(path), newcomers(*given)))
+        return islands[-1][1]
+
+    monkeypatch.setattr("actmax.search.methods.hybrid.newcomers", watched)
+    scorer, method = Scorer(problem, 600), Hybrid(patience=2, batch=6)
+    steps = method.search(scorer, problem, rng())
+    with contextlib.suppress(BudgetSpent):
+        path.extend(iter(steps))
+    assert islands, "none was begun"
+    begun, rows = islands[0]
+    bests = [max(step.scores) for step in path[:begun]]
+    assert begun >= 2 * 3
+    assert len(set(bests[-6:])) == 1, "the best had not changed for two steps for each token"
+    assert set(path[begun].rows) <= rows, "the island is the population"
+    assert not set(path[begun].rows) & set(path[begun - 1].rows)
+    later = [set(step.rows) for step in path[begun + 1 :]]
+    old = set(path[begun - 1].rows)
+    assert any(old & pool for pool in later), "the island lets its best into the old population"
 
 
 def test_starts_are_cut_filled_and_masked() -> None:

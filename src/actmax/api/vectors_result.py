@@ -128,13 +128,14 @@ class Ascended:
 
     def _each(self, vectors: Tensor) -> list[float]:
         """Each restart's activation, run by itself, so that it does not depend on the batch."""
-        return [activation_of(self.model, self.term, embeds=row[None], prefix=self.prefix) for row in vectors]
+        model, term = self.model, self.term
+        return [activation_of(model, term, embeds=row[None], prefix=self.prefix) for row in vectors]
 
     def _best(self, final: list[float]) -> int:
         finite = [k for k, value in enumerate(final) if math.isfinite(value)]
         if not finite:
             raise ActmaxError(
-                f"No restart gave finite values for {self.term.unit.name}; lower --lr, or load the model with "
+                f"No restart gave finite values for {self.term.unit}; lower --lr, or load the model with "
                 "--dtype float32."
             )
         sign = -1 if self.minimize else 1

@@ -102,7 +102,7 @@ def gathered(pieces: list[tuple[Tensor, Seen]], rows: int) -> Seen:
     )
 
 
-def _all(masks: Sequence[Readable | None], order: Tensor) -> Readable | None:
+def _all(masks: Sequence[Tensor | None], order: Tensor) -> Tensor | None:
     """The masks of some pieces in the order of the rows; None where a term has none."""
     known = [mask for mask in masks if mask is not None]
     return torch.cat(known)[order] if len(known) == len(masks) else None
