@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from actmax.api.corpus_starts import CorpusStarts
-from actmax.api.methods import TOKENS_LENGTH, check_settings, method_of, own_name, without_foreign
+from actmax.api.methods import TOKENS_LENGTH, check_settings, method_of, without_foreign
 from actmax.api.tokens import NothingFoundError, maximize_tokens
 from actmax.api.tokens_problem import check_method, read_corpus, tokens_problem
 from actmax.api.vectors import maximize_vectors, vectors_problem
@@ -23,6 +23,7 @@ from actmax.models.model import Model
 from actmax.results.compare import CompareResult, Failed
 from actmax.results.maximize import MaximizeResult
 from actmax.search.method import Method
+from actmax.search.names import distinct_names
 from actmax.search.settings import Progressed, SearchSettings
 from actmax.settings import INTERNAL, Settings, keywords
 
@@ -127,10 +128,7 @@ def distinct(methods: Sequence[str]) -> list[str]:
     Raises:
         ActmaxError: there is no such method, one is named twice, or there are fewer than two.
     """
-    names = [own_name(name) for name in methods]
-    for name in names:
-        if names.count(name) > 1:
-            raise ActmaxError(f"The method {name} is named twice; name each method once.")
+    names = distinct_names(methods)
     if len(names) < 2:
         raise ActmaxError("One method cannot be compared; name at least two.")
     return names

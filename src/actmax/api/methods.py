@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from actmax.errors import ActmaxError
@@ -9,21 +10,12 @@ from actmax.inputs.tokens import Tokens
 from actmax.search.method import Method
 from actmax.search.registry import method_class
 from actmax.search.settings import AscentSettings, SearchSettings, TokenSettings, VectorSettings
-from actmax.settings import Settings, provenance, settings_of
+from actmax.settings import Settings, build, provenance, settings_of
 
 VECTORS_LENGTH, TOKENS_LENGTH = 5, 12
 """Positions that are searched where ``length`` is not given."""
 SHARED = ("length", "restarts", "bos")
 """Settings of every search that a result records (the corpus too, where starts come from it)."""
-
-
-def own_name(name: str) -> str:
-    """The name that a method's results have: ``soft-ascent`` for ``soft``, ``hybrid`` for ``text``.
-
-    Raises:
-        ActmaxError: there is no such method.
-    """
-    return method_class(name).name
 
 
 def token_method(name: str) -> str | None:
@@ -34,6 +26,15 @@ def token_method(name: str) -> str | None:
     """
     kind = method_class(name)
     return kind.name if kind.space is Tokens else None
+
+
+def with_hyperparameters(name: str, values: Mapping[str, object]) -> str | Settings:
+    """A method with some hyperparameters; its name where there are none.
+
+    Raises:
+        ActmaxError: there is no such method, or a value is refused.
+    """
+    return build(method_class(name), name, dict(values)) if values else name
 
 
 def method_of(given: str | Settings, settings: SearchSettings) -> Method:

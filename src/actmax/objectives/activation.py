@@ -46,7 +46,7 @@ def reduce(
         return values.amax(dim=1)
     if positions == "min":
         return values.amin(dim=1)
-    return values[:, -1 if positions == "last" else int(positions)]
+    return values[:, _place(values, positions)]
 
 
 def _reduce_readable(values: PerPosition, positions: Where, readable: Readable) -> Scores:
@@ -58,8 +58,14 @@ def _reduce_readable(values: PerPosition, positions: Where, readable: Readable) 
         within = torch.where(readable, values, -torch.inf if largest else torch.inf)
         best: Tensor = within.amax(dim=1) if largest else within.amin(dim=1)
         return torch.where(readable.any(dim=1), best, torch.nan)
-    at = -1 if positions == "last" else int(positions)
+    at = _place(values, positions)
     return torch.where(readable[:, at], values[:, at], torch.nan)
+
+
+def _place(values: Tensor, positions: Where) -> int:
+    """The position that is read: the last one in a row that does not reach it yet (a beam that grows)."""
+    last = values.shape[1] - 1
+    return last if positions == "last" else min(int(positions), last)
 
 
 def _unknown(positions: str) -> ActmaxError:

@@ -100,7 +100,7 @@ def _addends(text: str) -> list[tuple[float, str]]:
 
 def _split(text: str) -> list[tuple[float, str]]:
     """The parts between a plus or a minus that has spaces around it, outside of quotes and parentheses."""
-    text = text.strip()
+    text = text.strip() + " "
     sign = 1.0
     if text.startswith("-"):
         sign, text = -1.0, text[1:].lstrip()

@@ -19,7 +19,8 @@ from annotated_types import Ge, Gt, Interval, Le, Lt
 
 from actmax.errors import ActmaxError, nearest
 from actmax.search import methods as folder
-from actmax.settings import Option, Setting, setting_of
+from actmax.search import settings as shared_settings
+from actmax.settings import Option, Setting, setting_of, settings_of
 
 SHORT = {"soft": "soft-ascent", "text": "hybrid"}
 """Other names of methods; ``text`` is the best search over tokens."""
@@ -40,7 +41,9 @@ def hyperparameters() -> Mapping[str, tuple[Setting, ...]]:
         path = Path(folder.__path__[0]) / f"{info.name}.py"
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and (name := _name_of(node)):
-                found[name] = tuple(_fields(node))
+                shared = [getattr(shared_settings, ast.unparse(base), None) for base in node.bases]
+                inherited = (one for base in shared if base is not None for one in settings_of(base))
+                found[name] = (*inherited, *_fields(node))
     return dict(sorted(found.items()))
 
 

@@ -10,13 +10,10 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 
-from actmax.errors import ActmaxError, nearest
 from actmax.inputs.tokens import Tokens
 from actmax.search import methods as folder
 from actmax.search.method import Method
-
-SHORT = {"soft": "soft-ascent", "text": "hybrid"}
-"""Other names of methods; ``text`` is the best search over tokens."""
+from actmax.search.names import own_name
 
 
 @cache
@@ -42,7 +39,4 @@ def method_class(name: str) -> type[Method]:
     Raises:
         ActmaxError: there is no such method.
     """
-    known = [*SHORT, *methods()]
-    if name not in known:
-        raise ActmaxError(f"There is no method {name!r}; the nearest are {nearest(name, known)}.")
-    return methods()[SHORT.get(name, name)]
+    return methods()[own_name(name)]

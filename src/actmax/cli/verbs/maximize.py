@@ -48,8 +48,8 @@ def maximize(
       actmax maximize blocks.8.mlp.hook_post:1022 --positions last --minimize
       actmax maximize blocks.8.mlp.hook_post:1022 --method text --out runs/text
       actmax maximize blocks.2.mlp.hook_post:7 --method gcg --method beam --out runs/two
+      actmax maximize "hidden_states.4:90 - 0.5*hidden_states.4:91" --method gcg
     """
-    weights = [_weighted(text) for text in settings.also]
     if methods.resume and output.out is None:
         raise ActmaxError("--resume continues the search in a folder; name it with --out DIR.")
     names = distinct_names(methods.method)
@@ -61,12 +61,11 @@ def maximize(
         for one in settings_of(SearchSettings)
         if getattr(settings, one.name) != one.default
     }
-    asked: dict[str, Any] = {"bos": settings.bos, **given, "also": weights}
     search = _Search(opened, unit, methods.resume, output)
     if len(names) == 1:
-        search.one(names[0], asked, hyperparameters.of(names[0]))
+        search.one(names[0], given, hyperparameters.of(names[0]))
     else:
-        search.several(names, asked, {name: hyperparameters.of(name) for name in names})
+        search.several(names, given, {name: hyperparameters.of(name) for name in names})
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class _Search:
     def one(self, method: str, asked: dict[str, Any], options: dict[str, object]) -> None:
         """Run one method."""
         import actmax
-        from actmax.api.methods import token_method
+        from actmax.api.methods import token_method, with_hyperparameters
         from actmax.cli.journals import clear, journaled
         from actmax.cli.show.maximize import tell
 
@@ -91,8 +90,6 @@ class _Search:
             raise ActmaxError(f"Only token methods can be resumed; run {method} again, it takes seconds.")
         folders = [out] if token and out is not None else []
         more: dict[str, Any] = {"resume": out} if folders else {}
-        if options:
-            more["options"] = options
         with (
             journaled(folders, resume=out if self.resume else None),
             progress_bar(quiet=self.output.quiet) as progress,
@@ -100,7 +97,7 @@ class _Search:
             result = actmax.maximize(
                 self.model,
                 self.unit,
-                method=method,
+                method=with_hyperparameters(method, options),
                 progress=progress,
                 on_step=lambda at: progress(
                     "searching", at.index, at.total, note=f"activation {at.activation:.4g}"
@@ -123,7 +120,7 @@ class _Search:
     def several(self, names: list[str], asked: dict[str, Any], options: dict[str, dict[str, object]]) -> None:
         """Run several methods and compare them on one page; each has its own in the folder with its name."""
         import actmax
-        from actmax.api.methods import token_method
+        from actmax.api.methods import token_method, with_hyperparameters
         from actmax.cli.journals import clear, journaled
         from actmax.cli.show.maximize import tell_comparison
 
@@ -142,14 +139,13 @@ class _Search:
             result = actmax.compare(
                 self.model,
                 self.unit,
-                names,
+                [with_hyperparameters(name, options[name]) for name in names],
                 resume=out,
                 progress=progress,
                 on_step=lambda name, at: progress(
                     name, at.index, at.total, note=f"activation {at.activation:.4g}"
                 ),
                 on_result=save,
-                hyperparameters=options,
                 **asked,
             )
         if result.complete:
@@ -165,15 +161,3 @@ class _Search:
 
 
 _RESUME = "and the same command with --resume continues it"
-
-
-def _weighted(text: str) -> tuple[float, str]:
-    weight, star, unit = text.partition("*")
-    try:
-        if not star:
-            raise ValueError
-        return float(weight), unit.strip()
-    except ValueError:
-        raise ActmaxError(
-            f"{text!r} is not WEIGHT*UNIT; write for example --also '-0.5*hidden_states.4:91'."
-        ) from None
