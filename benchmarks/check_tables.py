@@ -33,7 +33,7 @@ from actmax.corpus.windows import windows_of
 from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.sites import list_sites, resolve
-from actmax.report.finding import styled
+from actmax.numbers import formatted
 from actmax.results.finding import Number
 from actmax.results.investigate import InvestigateResult
 
@@ -122,11 +122,11 @@ def tables(stories: Sequence[InvestigateResult], seed: int) -> str:
 
 def _row(number: Number) -> tuple[str, str, str, str]:
     rest = "; ".join(
-        f"{control.label}: {styled(control.value, number.style)}"
+        f"{control.label}: {formatted(control.value, number.style)}"
         + ("" if control.p is None else f" (p = {control.p:.2g})")
         for control in number.controls
     )
-    return number.label, styled(number.value, number.style), str(number.n), rest or "–"
+    return number.label, formatted(number.value, number.style), str(number.n), rest or "–"
 
 
 def _plain(text: str) -> str:

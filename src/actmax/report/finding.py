@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,34 +12,25 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from actmax import numbers as text
 from actmax.report.figure import BLUE, INK, MUTED, ORANGE, PURPLE, axes, figure, svg
 from actmax.report.page import Plot
 from actmax.results.finding import Description, Picture, Series
 
 COLOURS = {"unit": BLUE, "control": MUTED, "shuffled": PURPLE, "other": ORANGE}
-_WIDTH = 500
-
-
-def styled(value: float, style: str) -> str:
-    """A number as people read its kind."""
-    if style == "percent":
-        return text.percent(value)
-    if style == "cosine":
-        return text.cosine(value)
-    if style == "count" and np.isfinite(value):
-        return text.count(round(value)) if value == round(value) else text.number(value)
-    return text.number(value)
+_WIDTH, _LARGEST = 500, 1e100
 
 
 def draw(picture: Picture, name: str) -> Plot:
-    """The figure of a picture; ``name`` is unlike that of any other of the page."""
-    shown = [series for series in picture.series if len(series.x)]
-    by_rows = picture.kind in ("strips", "bars")
+    """The figure of a picture; ``name`` is unlike that of any other of the page.
+
+    Infinite values are drawn at the edge of the finite ones; values that do not exist are left out.
+    """
+    shown = _drawable(picture)
+    by_rows = picture.kind == "strips"
     drawing = figure(_WIDTH, 60 + 44 * max(len(shown), 1) if by_rows else 290)
     (axis,) = axes(drawing)
     if by_rows:
-        _rows(axis, picture, shown)
+        _rows(axis, shown)
     else:
         for series in reversed(shown):
             _line(axis, picture, series)
@@ -45,13 +38,38 @@ def draw(picture: Picture, name: str) -> Plot:
     axis.set_xlabel(picture.x)
     if picture.log and by_rows:
         axis.set_xscale("symlog", linthresh=_threshold(shown))
-    elif picture.log:
+    elif picture.log and any(value > 0 for series in shown for value in series.y):
         axis.set_yscale("log", nonpositive="mask")
     axis.margins(x=0.04)
     if not by_rows and len(shown) > 1:
         handles, labels = axis.get_legend_handles_labels()
         axis.legend(handles[::-1], labels[::-1], frameon=False, fontsize=10, labelcolor=INK, handlelength=1.4)
     return Plot(picture.title, svg(drawing, name, f"{picture.title}: {picture.says}"), picture.says)
+
+
+def _drawable(picture: Picture) -> list[Series]:
+    """The series that have something to draw, with infinite values at the edge of the finite ones."""
+    across = _span([value for series in picture.series for value in series.x])
+    up = _span([value for series in picture.series for value in series.y])
+    made = [
+        replace(series, x=_within(series.x, across), y=_within(series.y, up)) for series in picture.series
+    ]
+    return [
+        series
+        for series in made
+        if any(map(math.isfinite, series.x)) and (not series.y or any(map(math.isfinite, series.y)))
+    ]
+
+
+def _span(values: Sequence[float]) -> tuple[float, float]:
+    """The smallest and the largest finite value, no larger than an axis can be."""
+    finite = [value for value in values if math.isfinite(value)]
+    return max(min(finite, default=0.0), -_LARGEST), min(max(finite, default=0.0), _LARGEST)
+
+
+def _within(values: Sequence[float], span: tuple[float, float]) -> tuple[float, ...]:
+    low, high = span
+    return tuple(value if math.isnan(value) else min(max(value, low), high) for value in values)
 
 
 def plots(pictures: Sequence[Picture], name: str) -> list[Plot]:
@@ -94,24 +112,13 @@ def _line(axis: Axes, picture: Picture, series: Series) -> None:
         )
 
 
-def _rows(axis: Axes, picture: Picture, shown: Sequence[Series]) -> None:
+def _rows(axis: Axes, shown: Sequence[Series]) -> None:
     axis.grid(visible=False, axis="y")
     axis.grid(visible=True, axis="x")
     for height, series in enumerate(reversed(shown)):
         colour = COLOURS[series.role]
         values = np.asarray([value for value in series.x if np.isfinite(value)], dtype=np.float64)
         if not len(values):
-            continue
-        if picture.kind == "bars":
-            axis.barh(height, values[0], height=0.5, color=colour, alpha=0.75, linewidth=0)
-            axis.annotate(
-                text.number(float(values[0])),
-                (float(values[0]), height),
-                xytext=(5, -4),
-                textcoords="offset points",
-                color=INK,
-                fontsize=10.5,
-            )
             continue
         many = len(values) > 1
         axis.plot(

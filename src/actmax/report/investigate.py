@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from actmax.numbers import count, number, percent, seconds
+from collections.abc import Sequence
+from dataclasses import replace
+
+from markupsafe import escape
+
+from actmax.numbers import seconds
 from actmax.report.check import drawn, interrupted
-from actmax.report.finding import described, plots, styled
-from actmax.report.page import Stat, pairs, render
-from actmax.results.investigate import InvestigateResult
+from actmax.report.finding import described, plots
+from actmax.report.page import Stat, drawn_column, pairs, render, stats_of
+from actmax.report.tokens import token
+from actmax.results.investigate import InvestigateResult, TextFound
 from actmax.results.plain import to_plain
+from actmax.results.shown import ShownColumn, columns_shown
+
+MOST_TEXTS = 12
+"""Rows of the table of texts; ``result.json`` holds all."""
 
 
 def page(result: InvestigateResult) -> str:
@@ -19,10 +29,10 @@ def page(result: InvestigateResult) -> str:
         result=result,
         notices=interrupted(complete=result.complete),
         stats=_stats(result),
+        texts=_texts(result.texts[:MOST_TEXTS]),
         figures=plots(result.pictures, "i"),
         again=plots(result.reproduced.pictures, "r") if result.reproduced else [],
         parts=drawn(result.checks),
-        styled=styled,
         methods=described(result.methods),
         took=seconds(result.seconds),
         settings=pairs(settings),
@@ -38,42 +48,22 @@ def summary(result: InvestigateResult) -> str:
 
 
 def _stats(result: InvestigateResult) -> list[Stat]:
-    made = []
-    if result.seen is not None:
-        n = count(result.seen.count)
-        made.append(
-            Stat("Corpus maximum", number(result.seen.max), f"the largest of {n} positions of real text")
-        )
-        made.append(
-            Stat(
-                "Usual value",
-                number(result.seen.mean),
-                f"mean of {n} positions, standard deviation {number(result.seen.std)}; above zero at"
-                f" {percent(result.seen.density)}",
-            )
-        )
-    if result.soft is not None:
-        made.append(
-            Stat(
-                "Soft optimum",
-                number(result.soft.activation),
-                f"the best of {result.soft.runs} runs on free vectors{_after(result.soft.steps)}",
-            )
-        )
-        made.append(
-            Stat(
-                "On its nearest tokens",
-                number(result.soft.on_tokens),
-                "what the model gives on what it decodes to",
-            )
-        )
-    if result.texts:
-        best = result.texts[0]
-        made.append(
-            Stat("Best text found", number(best.activation), f"at its strongest position; {best.source}")
-        )
+    made = [] if result.seen is None else stats_of(result.seen)
+    made += [] if result.soft is None else stats_of(result.soft)
+    for best in result.texts[:1]:
+        made += [replace(stat, label=f"Best text, found by {best.source}") for stat in stats_of(best)]
     return made
 
 
-def _after(steps: int) -> str:
-    return f" after {count(steps)} steps" if steps else ""
+def _texts(texts: Sequence[TextFound]) -> list[ShownColumn]:
+    """The table of texts, with their invisible characters made visible."""
+    drawings = {
+        "source": [escape(one.source) for one in texts],
+        "text": [token(one.text) for one in texts],
+    }
+    return [
+        drawn_column(column, column.label, column.meaning, drawings[column.name])
+        if column.name in drawings
+        else column
+        for column in columns_shown(texts, "page")
+    ]

@@ -108,6 +108,7 @@ def _environment() -> Environment:
         "number": numbers.number,
         "count": numbers.count,
         "cosine": numbers.cosine,
+        "formatted": numbers.formatted,
         "token": tokens.token,
         "strip": tokens.token_strip,
     }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from actmax.report.finding import described, plots, styled
-from actmax.report.page import pairs, render
+from collections.abc import Sequence
+
+from actmax.report.finding import described, plots
+from actmax.report.page import drawn_column, pairs, render
+from actmax.report.tokens import token_strip
 from actmax.results.plain import to_plain
-from actmax.results.reproduce import ReproduceResult
+from actmax.results.reproduce import RepeatedRun, ReproduceResult
+from actmax.results.shown import ShownColumn, columns_shown
 
 
 def page(result: ReproduceResult) -> str:
@@ -19,9 +23,9 @@ def page(result: ReproduceResult) -> str:
     return render(
         "reproduce.html.j2",
         result=result,
+        runs=_runs(result.runs),
         notices=notices,
         figures=plots(result.pictures, "r"),
-        styled=styled,
         methods=described(result.methods),
         settings=pairs(settings),
         manifest=pairs(manifest),
@@ -35,3 +39,12 @@ def summary(result: ReproduceResult) -> str:
         lead=f"{result.unit}: {result.verdict}. {' '.join(result.conclusion)}",
         figures=plots(result.pictures, "r"),
     )
+
+
+def _runs(runs: Sequence[RepeatedRun]) -> list[ShownColumn]:
+    """The table of runs, with their tokens as strips."""
+    strips = [token_strip(run.tokens) for run in runs]
+    return [
+        drawn_column(column, column.label, column.meaning, strips) if column.name == "tokens" else column
+        for column in columns_shown(runs, "page")
+    ]

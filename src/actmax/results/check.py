@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from actmax.results.finding import Check, Description
+from actmax.results.finding import Check, Description, Number
+from actmax.results.frames import Framed, columns_of, no_table
 from actmax.results.manifest import Manifest
 from actmax.results.saving import Saved
 from actmax.results.shown import Beside, Count
@@ -26,7 +27,7 @@ class CorpusRead:
 
 
 @dataclass(frozen=True)
-class CheckResult(Saved):
+class CheckResult(Saved, Framed):
     """The assumptions, each with its numbers, controls and pictures, and what may be concluded."""
 
     schema: ClassVar[str] = SCHEMA
@@ -63,3 +64,26 @@ class CheckResult(Saved):
             if one.name == name:
                 return one
         raise KeyError(name)
+
+    def columns(self, what: str | None = None) -> Mapping[str, list[Any]]:
+        """One row per check (``"checks"``) or per number (``"numbers"``).
+
+        Raises:
+            ActmaxError: there is no such table.
+        """
+        return columns_of_checks(self.checks, what)
+
+
+def columns_of_checks(checks: Sequence[Check], what: str | None) -> Mapping[str, list[Any]]:
+    """The tables of some checks.
+
+    Raises:
+        ActmaxError: there is no such table.
+    """
+    if what in (None, "checks"):
+        return columns_of(checks, Check)
+    if what == "numbers":
+        numbers = [(check.name, number) for check in checks for number in check.numbers]
+        columns = columns_of([number for _, number in numbers], Number)
+        return {"check": [name for name, _ in numbers], **columns}
+    raise no_table(what, "checks", "numbers")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from actmax.results.finding import Description, Number, Picture
+from actmax.results.frames import Framed, columns_of, no_table
 from actmax.results.manifest import Manifest
 from actmax.results.saving import Saved
-from actmax.results.shown import Beside, Count
+from actmax.results.shown import Beside, Count, Shown
 
 SCHEMA = "actmax.reproduce/1"
 
@@ -18,20 +19,25 @@ SCHEMA = "actmax.reproduce/1"
 class RepeatedRun:
     """One run of several."""
 
-    run: int
-    activation_initial: float
-    """NaN for methods that start from nothing that could be run."""
-    activation_final: float
-    ids: tuple[int, ...]
+    run: Annotated[Count, Shown("run", "number of the run", "count")]
+    activation_initial: Annotated[
+        float, Shown("start", "activation before the search; none where nothing could be run")
+    ]
+    activation_final: Annotated[float, Shown("reached", "activation of the optimum")]
+    ids: tuple[Count, ...]
     """The tokens found, or those nearest to the vectors found."""
-    tokens: tuple[str, ...]
+    tokens: Annotated[
+        tuple[str, ...], Shown("tokens", "the tokens found, or those nearest to the vectors found")
+    ]
     text: str
-    activation_of_ids: float
-    """What the model gives on them."""
+    """The tokens written out."""
+    activation_of_ids: Annotated[
+        float, Shown("on these tokens", "activation that the model gives on the tokens")
+    ]
 
 
 @dataclass(frozen=True)
-class ReproduceResult(Saved):
+class ReproduceResult(Saved, Framed):
     """How far independent runs agree, beside the same numbers where nothing is to be found."""
 
     schema: ClassVar[str] = SCHEMA
@@ -67,6 +73,18 @@ class ReproduceResult(Saved):
             KeyError: there is none of that name.
         """
         return next(one for one in self.numbers if one.name == name)
+
+    def columns(self, what: str | None = None) -> Mapping[str, list[Any]]:
+        """One row per run (``"runs"``) or per number (``"numbers"``).
+
+        Raises:
+            ActmaxError: there is no such table.
+        """
+        if what in (None, "runs"):
+            return columns_of(self.runs, RepeatedRun)
+        if what == "numbers":
+            return columns_of(self.numbers, Number)
+        raise no_table(what, "runs", "numbers")
 
     @classmethod
     def _from_json(cls, data: Mapping[str, Any], manifest: Manifest) -> ReproduceResult:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from actmax.report.finding import styled
+from actmax.numbers import formatted
 from actmax.results.check import CheckResult
 from actmax.results.finding import Check, Number
 from actmax.results.investigate import InvestigateResult
@@ -58,9 +58,9 @@ def _show_numbers(screen: Console, numbers: Sequence[Number]) -> None:
         table.add_column(title, justify="right" if title == "value" else "left", overflow="fold")
     for one in numbers:
         controls = "\n".join(
-            f"{styled(control.value, one.style)} {control.label}"
+            f"{formatted(control.value, one.style)} {control.label}"
             + ("" if control.p is None else f" (p = {control.p:.2g})")
             for control in one.controls
         )
-        table.add_row(Text(one.label), styled(one.value, one.style), Text(controls), Text(one.says))
+        table.add_row(Text(one.label), formatted(one.value, one.style), Text(controls), Text(one.says))
     screen.print(table)
