@@ -202,8 +202,8 @@ def test_lines_that_are_not_json_or_lack_the_field_are_counted(tmp_path: Path) -
         ("wide.txt", "the cat".encode("utf-16"), "UTF-16"),
         ("other.jsonl", b'{"body": "x", "id": 1}\n', "it has body, id"),
         ("list.jsonl", b"[1, 2]\n", "its records are not objects"),
-        ("prose.jsonl", b"the cat\nsat\n", "no line of JSON"),
-        ("deep.jsonl", b"[" * 100_000, "no line of JSON"),
+        ("prose.jsonl", b"the cat\nsat\n", "no line is JSON"),
+        ("deep.jsonl", b"[" * 100_000, "no line is JSON"),
         ("bad.parquet", b"PAR1 not really", "not a whole parquet file"),
     ],
 )

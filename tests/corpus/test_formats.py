@@ -234,6 +234,17 @@ def test_shapes_of_json(tmp_path: Path, content: str, texts: list[str]) -> None:
     assert read(tmp_path / "a.json") == texts
 
 
+@pytest.mark.parametrize(
+    "content", ['[\n{"text": "a"},\n{"text": "b"}\n]\n', '[\n"a",\n"b"\n]', '{\n"text":\n"a"\n}']
+)
+def test_an_array_is_not_taken_for_lines(tmp_path: Path, content: str) -> None:
+    """One line in it is JSON by itself."""
+    (tmp_path / "a.jsonl").write_text(content)
+    (tmp_path / "a.json").write_text(content)
+    assert "name it .json if" in sentence(lambda: read(tmp_path / "a.jsonl"))
+    assert read(tmp_path / "a.json")[0] == "a"
+
+
 def test_nested_fields(tmp_path: Path) -> None:
     rows = [{"meta": {"body": "a"}}, {"meta.body": "b", "meta": {"body": "no"}}, {"meta": "x"}]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -268,7 +279,7 @@ def test_what_is_not_json_is_refused(tmp_path: Path, content: str) -> None:
         ("id|text\n1|a, b\n", ["a, b"]),
         ("\n\ntext,label\n\na,x\n\n", ["a"]),
         ("text,label,\na,x,\nb,y,,\n", ["a", "b"]),
-        (" text , label\na,x\n", ["a"]),
+        (" text , label\na,x\n  \n", ["a"]),
         ("text\n" + "a" * 500_000 + "\n", ["a" * 500_000]),
         ("text", []),
     ],

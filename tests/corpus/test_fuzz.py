@@ -137,7 +137,7 @@ def independent(data: bytes, ending: str) -> tuple[list[str] | None, list[str] |
         return None, None
     if ending in (".jsonl", ".ndjson", ".jsonlines"):
         found, whole = of_json_lines(text)
-        return found, found if whole else None
+        return found, found if whole else None  # (where most lines are not JSON, it may be refused)
     if ending == ".json":
         try:
             value = json.loads(text) if text.strip() else []

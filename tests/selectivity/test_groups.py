@@ -45,7 +45,7 @@ def test_the_lists_are_as_large_as_they_say() -> None:
 
 
 def test_pairs_differ_in_the_marked_word_alone() -> None:
-    pairs = wordlists.pairs()
+    pairs = wordlists.sentence_pairs()
     assert len(pairs) >= 60
     for first, second in pairs:
         a, b = first.target, second.target
@@ -197,6 +197,7 @@ def rows_file(folder: Path, *rows: dict[str, object], name: str = "x.jsonl") -> 
         ("cat", "cat", (0, 3)),
         ("of a new york minute", "new york", (5, 13)),
         ("東京都に行く", "京都", (1, 3)),
+        ("cafe\u0301 or cafe", "cafe", (9, 13)),
         ("a c++ c+ cat", "c+", (2, 4)),
         ("the cat", " cat", (3, 7)),
         ("the cat", "", None),

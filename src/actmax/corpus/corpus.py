@@ -1,6 +1,6 @@
 """Corpora by name or path, tokenised once.
 
-1. A name becomes a :class:`~actmax.corpus.source.Source`: the default corpus, files and folders,
+1. A name becomes a :class:`~actmax.corpus.source.CorpusSource`: the default corpus, files and folders,
    stdin, or a data set of the hub.
 2. Its documents are streamed into the cache as UTF-8, hashed on the way; what cannot be read is counted.
 3. They are tokenised there, in the cache too. Both are found again by content: the bytes of the files, the
@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 
 from transformers import PreTrainedTokenizerBase
 
-from actmax.assets.known import ASSETS, WIKIPEDIA_EXCERPT
+from actmax.assets.known import WIKIPEDIA_EXCERPT
 from actmax.corpus.fields import TEXT_FIELD
 from actmax.corpus.files import file_source, stdin_source
 from actmax.corpus.hub import hub_source
-from actmax.corpus.source import Document, Skips, Source
+from actmax.corpus.source import CorpusSource, Document, Skips
 from actmax.corpus.store import stored_text, stored_tokens
 from actmax.corpus.tokens import Tokens
 from actmax.errors import ActmaxError
@@ -65,7 +65,7 @@ def open_corpus(
     return stored_tokens(text, tokenizer, progress)
 
 
-def source_of(name: str, *, field: str, bounded: bool, progress: Progress = silent) -> Source:
+def source_of(name: str, *, field: str, bounded: bool, progress: Progress = silent) -> CorpusSource:
     """Where the documents of one named corpus come from.
 
     Raises:
@@ -80,12 +80,7 @@ def source_of(name: str, *, field: str, bounded: bool, progress: Progress = sile
     return file_source(name, field=field, known=[DEFAULT_CORPUS])
 
 
-def attribution_of(name: str) -> str:
-    """What must be shown wherever text of a named corpus is; empty for the user's own."""
-    return ASSETS[name].attribution if name in ASSETS else ""
-
-
-def _wikipedia(progress: Progress) -> Source:
+def _wikipedia(progress: Progress) -> CorpusSource:
     from actmax.assets.asset import fetch_asset
     from actmax.corpus.wiki import read_articles
 
@@ -95,7 +90,7 @@ def _wikipedia(progress: Progress) -> Source:
         for article in read_articles(path):
             yield Document(article.title, article.text)
 
-    return Source(
+    return CorpusSource(
         DEFAULT_CORPUS,
         documents,
         key=WIKIPEDIA_EXCERPT.member_sha256,
@@ -103,7 +98,7 @@ def _wikipedia(progress: Progress) -> Source:
     )
 
 
-def _together(sources: Sequence[Source]) -> Source:
+def _together(sources: Sequence[CorpusSource]) -> CorpusSource:
     if len(sources) == 1:
         return sources[0]
 
@@ -115,7 +110,7 @@ def _together(sources: Sequence[Source]) -> Source:
     shown = [source.name for source in sources[:3]]
     more = f" + {len(sources) - 3} more" if len(sources) > 3 else ""
     attributions = dict.fromkeys(source.attribution for source in sources if source.attribution)
-    return Source(
+    return CorpusSource(
         " + ".join(shown) + more,
         documents,
         key=None if None in keys else "\n".join(str(key) for key in keys),

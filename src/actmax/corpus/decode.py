@@ -130,7 +130,7 @@ def decoded(stream: Readable, name: str, skips: Skips | None) -> Iterator[str]:
         place += len(data)
         if not text.isascii():
             beyond += len(text) - len(text.encode("ascii", "ignore"))
-        if found := _ESCAPED.search(text):
+        if not text.isascii() and (found := _ESCAPED.search(text)):
             pending = len(decoder.getstate()[0])
             offset = place - pending - len(text[found.start() :].encode("utf-8", "surrogateescape"))
             text, count = _replaced(text)

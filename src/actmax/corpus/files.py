@@ -24,7 +24,7 @@ from actmax.corpus.decode import Readable, check_head, decoded, open_bytes, plai
 from actmax.corpus.fields import printable
 from actmax.corpus.formats import COMPRESSIONS_TEXT, ENDINGS_TEXT, FileKind, kind_of
 from actmax.corpus.records import read_records
-from actmax.corpus.source import Document, Skips, Source, cut_at
+from actmax.corpus.source import CorpusSource, Document, Skips, cut_at
 from actmax.errors import ActmaxError, nearest
 
 SECTION = 10_000
@@ -35,7 +35,7 @@ WHOLE = 4 * SECTION
 _HEAD = 1 << 13
 
 
-def file_source(name: str, *, field: str, known: Sequence[str]) -> Source:
+def file_source(name: str, *, field: str, known: Sequence[str]) -> CorpusSource:
     """A file, or all files of a folder and the folders in it, in the order of their names.
 
     Args:
@@ -51,7 +51,7 @@ def file_source(name: str, *, field: str, known: Sequence[str]) -> Source:
         if name and path.is_dir():
             return _folder(path, field)
         if name and path.is_fifo():
-            return Source(path.name, lambda skips: _piped(path, skips), key=None)
+            return CorpusSource(path.name, lambda skips: _piped(path, skips), key=None)
         if not name or not path.is_file():
             raise ActmaxError(
                 f"There is no corpus {name!r}: no file or folder has that name; give a path, or"
@@ -62,7 +62,7 @@ def file_source(name: str, *, field: str, known: Sequence[str]) -> Source:
             with path.open("rb") as file:
                 raise _unknown_kind(path, file.read(_HEAD))
         key = _key(path, kind, field)
-    return Source(
+    return CorpusSource(
         path.name,
         lambda skips: _documents(path, kind, path.name, field, skips),
         key,
@@ -70,7 +70,7 @@ def file_source(name: str, *, field: str, known: Sequence[str]) -> Source:
     )
 
 
-def stdin_source(stream: BinaryIO, *, terminal: bool) -> Source:
+def stdin_source(stream: BinaryIO, *, terminal: bool) -> CorpusSource:
     """Text on stdin.
 
     Raises:
@@ -78,10 +78,10 @@ def stdin_source(stream: BinaryIO, *, terminal: bool) -> Source:
     """
     if terminal:
         raise ActmaxError("The corpus - is text on stdin, and nothing is piped into it; give a path instead.")
-    return Source("stdin", lambda skips: text_documents(stream, "stdin", skips), key=None)
+    return CorpusSource("stdin", lambda skips: text_documents(stream, "stdin", skips), key=None)
 
 
-def _folder(folder: Path, field: str) -> Source:
+def _folder(folder: Path, field: str) -> CorpusSource:
     files, other = _files_under(folder)
     chosen = [(path, kind) for path in files if (kind := kind_of(path.name)) is not None and kind.ending]
     taken = {path for path, _ in chosen}
@@ -119,7 +119,9 @@ def _folder(folder: Path, field: str) -> Source:
                 )
 
     name = folder.absolute().name or str(folder)
-    return Source(name, documents, "\n".join(keys), has_fields=any(k.format.has_fields for _, k in chosen))
+    return CorpusSource(
+        name, documents, "\n".join(keys), has_fields=any(k.format.has_fields for _, k in chosen)
+    )
 
 
 def _files_under(folder: Path) -> tuple[list[Path], Counter[str]]:

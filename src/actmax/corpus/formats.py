@@ -65,7 +65,7 @@ COMPRESSIONS = (
     Compression("bzip2", ".bz2", b"BZh"),
     Compression("xz", ".xz", b"\xfd7zXZ\x00"),
 )
-"""Every compression; each may stand behind the ending of every format."""
+"""Every compression; each may follow the ending of every format."""
 
 ENDINGS = tuple(ending for one in FORMATS for ending in one.endings)
 ENDINGS_TEXT = f"{', '.join(ENDINGS[:-1])} and {ENDINGS[-1]}"

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from actmax.corpus.fields import no_such_field, text_in
+from actmax.corpus.fields import no_such_field, printable, text_in
 from actmax.corpus.records import NO_TEXT
-from actmax.corpus.source import Document, Skips, Source
+from actmax.corpus.source import CorpusSource, Document, Skips
 from actmax.errors import ActmaxError
 
 _NAME = re.compile(r"(?P<name>[^@]+?)(?:@(?P<config>[^:]+))?(?::(?P<split>\w+))?")
 
 
-def hub_source(name: str, *, field: str, bounded: bool) -> Source:
+def hub_source(name: str, *, field: str, bounded: bool) -> CorpusSource:
     """A data set by its hub name (or a local folder that the ``datasets`` library can load).
 
     Raises:
@@ -56,11 +56,11 @@ def hub_source(name: str, *, field: str, bounded: bool) -> Source:
         except Exception as error:  # the library raises what its many parts raise
             raise _sentence(name, number, error) from error
 
-    return Source(f"hf:{name}", documents, key=None, has_fields=True)
+    return CorpusSource(f"hf:{name}", documents, key=None, has_fields=True)
 
 
 def _sentence(name: str, number: int, error: Exception) -> ActmaxError:
-    said = " ".join(str(error).split())[:200].rstrip(".")
+    said = printable(str(error), 200).rstrip(".")
     if number:
         return ActmaxError(f"Reading hf:{name} broke off at row {number:,} ({said}); try again.")
     return ActmaxError(

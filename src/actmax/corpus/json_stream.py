@@ -97,7 +97,7 @@ class _Window:
         )
 
     def _more(self, least: int) -> bool:
-        """Read at least so many characters more; False where there are none."""
+        """Read at least ``least`` more characters; False where there are none."""
         parts, size = [self.buffer[self.at :]], 0
         for piece in self.pieces:
             parts.append(piece)

@@ -48,7 +48,9 @@ def parquet_rows(
                 while piece := packed.read(_PIECE):
                     source.write(piece)
         with _damage(name):
-            file = stack.enter_context(parquet.ParquetFile(source, page_checksum_verification=True))
+            file = stack.enter_context(
+                parquet.ParquetFile(source, page_checksum_verification=True, buffer_size=_PIECE)
+            )
             schema = file.schema_arrow
         binary = _check_column(schema, name, text_field)
         columns = list(dict.fromkeys([text_field, *(one for one in also if one in schema.names)]))

@@ -129,8 +129,12 @@ def _some_with_field(records: Iterator[Record], name: str, text_field: str) -> I
         yield record
     if not found and lacking:
         raise no_such_field(name, text_field, list(there))
-    if not found and bad:
-        raise ActmaxError(f"{name!r} holds no line of JSON; give one JSON object per line, or a .txt file.")
+    if bad > found + lacking:
+        many = f"{bad:,} of {bad + found + lacking:,} lines are not" if found else "no line is"
+        raise ActmaxError(
+            f"{name!r} is not one JSON object per line ({many} JSON); name it .json if it is JSON of another"
+            " shape, or .txt if it is text."
+        )
 
 
 def _json_lines(pieces: Iterator[str], text_field: str) -> Iterator[Record]:
@@ -174,7 +178,7 @@ def _table_rows(pieces: Iterator[str], kind: FileKind, name: str, text_field: st
         row = _next_row(reader, name, above)
         if row is None:
             return
-        if not row:
+        if not row or (len(row) == 1 < len(columns) and not row[0].strip()):
             continue
         if len(row) < len(columns) or any(row[len(columns) :]):
             raise ActmaxError(

@@ -30,7 +30,7 @@ class Skips:
     def add(self, one: str, many: str, n: int = 1, *, example: str = "") -> None:
         """Count ``n`` more of a kind: ``add("empty document was left out", "empty documents were …")``.
 
-        The first three examples of a kind are told with its count.
+        Up to three examples of a kind are shown with its count.
         """
         if n:
             self.counts[one, many] += n
@@ -51,7 +51,7 @@ class Skips:
 
 
 @dataclass(frozen=True)
-class Source:
+class CorpusSource:
     """A corpus that can be read."""
 
     name: str
@@ -65,7 +65,7 @@ class Source:
     """Whether the field that is asked for can be found in it."""
 
 
-def parts(document: Document) -> Iterator[Document]:
+def cut_parts(document: Document) -> Iterator[Document]:
     """A document in parts of at most :data:`LONGEST` characters, cut at white space where there is any."""
     text = document.text
     if len(text) <= LONGEST:

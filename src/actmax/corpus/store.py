@@ -21,7 +21,7 @@ from transformers import PreTrainedTokenizerBase
 
 from actmax.cache import cache_dir, locked, placing, plain_os_errors
 from actmax.corpus.packed import Packed, open_array, open_packed
-from actmax.corpus.source import Skips, Source, parts
+from actmax.corpus.source import CorpusSource, Skips, cut_parts
 from actmax.corpus.tokens import Tokens, encode, tokenizer_hash
 from actmax.errors import ActmaxError
 from actmax.progress import Progress
@@ -30,11 +30,11 @@ VERSION = 2
 """The version of how corpora are read and cleaned; raise it when one source gives other text or tokens."""
 
 MANIFEST = "manifest.json"
-_TELL = 1 << 20
+_REPORT_EVERY = 1 << 20
 
 
 @dataclass(frozen=True)
-class Text:
+class StoredText:
     """The documents of a corpus, in the cache."""
 
     name: str
@@ -45,7 +45,7 @@ class Text:
     names: Packed
 
 
-def stored_text(source: Source, limit: int | None, progress: Progress) -> Text:
+def stored_text(source: CorpusSource, limit: int | None, progress: Progress) -> StoredText:
     """The documents of a source, up to ``limit`` characters (the document that reaches it is whole).
 
     Raises:
@@ -77,7 +77,7 @@ def stored_text(source: Source, limit: int | None, progress: Progress) -> Text:
     return _open_text(target, source)
 
 
-def stored_tokens(text: Text, tokenizer: PreTrainedTokenizerBase, progress: Progress) -> Tokens:
+def stored_tokens(text: StoredText, tokenizer: PreTrainedTokenizerBase, progress: Progress) -> Tokens:
     """The tokens of a stored text.
 
     Raises:
@@ -107,11 +107,11 @@ def stored_tokens(text: Text, tokenizer: PreTrainedTokenizerBase, progress: Prog
     )
 
 
-def _write_text(source: Source, limit: int | None, folder: Path, progress: Progress) -> str:
+def _write_text(source: CorpusSource, limit: int | None, folder: Path, progress: Progress) -> str:
     """Stream the documents into a new folder; the text's SHA-256."""
     folder.mkdir()
     skips, digest = Skips(), hashlib.sha256()
-    characters = told = 0
+    characters = reported = 0
     with (
         (folder / "texts").open("wb") as texts,
         (folder / "texts-bounds").open("wb") as text_bounds,
@@ -124,7 +124,7 @@ def _write_text(source: Source, limit: int | None, folder: Path, progress: Progr
             if not document.text.strip():
                 skips.add("empty document was left out", "empty documents were left out")
                 continue
-            for part in parts(document):
+            for part in cut_parts(document):
                 data = _utf8(part.text, skips)
                 digest.update(len(data).to_bytes(8, "little"))
                 digest.update(data)
@@ -133,8 +133,8 @@ def _write_text(source: Source, limit: int | None, folder: Path, progress: Progr
                 _bound(text_bounds, texts.tell())
                 _bound(name_bounds, names.tell())
                 characters += len(part.text)
-            if characters - told > _TELL:
-                told = characters
+            if characters - reported > _REPORT_EVERY:
+                reported = characters
                 progress("reading", characters, limit)
             if limit is not None and characters >= limit:
                 break
@@ -148,9 +148,9 @@ def _write_text(source: Source, limit: int | None, folder: Path, progress: Progr
     return digest.hexdigest()
 
 
-def _open_text(folder: Path, source: Source) -> Text:
+def _open_text(folder: Path, source: CorpusSource) -> StoredText:
     record = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    return Text(
+    return StoredText(
         name=source.name,
         attribution=source.attribution,
         sha256=record["sha256"],
@@ -160,7 +160,9 @@ def _open_text(folder: Path, source: Source) -> Text:
     )
 
 
-def _write_tokens(text: Text, tokenizer: PreTrainedTokenizerBase, folder: Path, progress: Progress) -> None:
+def _write_tokens(
+    text: StoredText, tokenizer: PreTrainedTokenizerBase, folder: Path, progress: Progress
+) -> None:
     folder.mkdir()
     total = int(text.texts.bounds[-1])
     read = documents = tokens = 0

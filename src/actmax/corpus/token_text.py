@@ -1,4 +1,4 @@
-"""What to call a token that is shown alone."""
+"""The text by which a single token is shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 
 def token_text(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
-    """The text of one token; bytes that are no character by themselves are written ``<0xF0><0x9F>``."""
+    """The text of one token; bytes that do not form a whole character are written ``<0xF0><0x9F>``."""
     text: str = tokenizer.decode([token], clean_up_tokenization_spaces=False)  # type: ignore[assignment]
     if text and "\ufffd" not in text:
         return text
@@ -24,7 +24,7 @@ def token_text(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
 
 @cache
 def _bytes_of_characters() -> dict[str, int]:
-    """How byte-level BPE writes bytes: printable Latin-1 as itself, the others from U+0100 on, in order."""
+    """How byte-level BPE writes bytes: printable Latin-1 as itself, the rest from U+0100 on, in order."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in plain]
-    return {chr(byte): byte for byte in plain} | {chr(256 + n): byte for n, byte in enumerate(others)}
+    rest = [byte for byte in range(256) if byte not in plain]
+    return {chr(byte): byte for byte in plain} | {chr(256 + n): byte for n, byte in enumerate(rest)}

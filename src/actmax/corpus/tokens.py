@@ -1,10 +1,10 @@
 """A tokenised corpus: every token with the characters of its document that it covers.
 
-1. Text is encoded without special tokens (BOS is :mod:`actmax.inputs.bos`'s), by the model's own fast
-   tokenizer, which tells for every token where in the text it begins and ends.
+1. Text is encoded without special tokens (:mod:`actmax.inputs.bos` adds BOS) by the model's own fast
+   tokenizer, which gives for every token where in the text it begins and ends.
 2. A document longer than 100,000 characters is encoded in pieces cut before a space. Byte-level BPE cuts
    there in any case, so its tokens are the same; other tokenizers may differ in the two tokens at a cut.
-3. Ids and offsets lie in flat files in the cache, mapped into memory: 12 bytes a token.
+3. Ids and offsets lie in flat files in the cache, mapped into memory: 12 bytes per token.
 
 A character that needs several tokens (an emoji, rare scripts) gives each of them the same place.
 """
@@ -70,10 +70,10 @@ def tokens_of_texts(
     Raises:
         ActmaxError: there is no text at all, or the tokenizer cannot tell where its tokens lie in the text.
     """
-    kept = [text for text in texts if text]
-    if not kept:
+    filled = [text for text in texts if text]
+    if not filled:
         raise ActmaxError(f"The corpus {name!r} holds no text; give it some.")
-    packed = pack(kept)
+    packed = pack(filled)
     ids, starts, ends, counts = [], [], [], []
     for chunk in encode(packed, tokenizer):
         ids.append(chunk.ids)
@@ -82,11 +82,11 @@ def tokens_of_texts(
         counts += chunk.counts
     return Tokens(
         name=name,
-        text_sha256=text_hash(kept),
+        text_sha256=text_hash(filled),
         tokenizer_sha256=tokenizer_hash(tokenizer),
         attribution=attribution,
         texts=packed,
-        names=pack([f"document {number}" for number in range(len(kept))]),
+        names=pack([f"document {number}" for number in range(len(filled))]),
         ids=np.concatenate(ids),
         starts=np.concatenate(starts),
         ends=np.concatenate(ends),

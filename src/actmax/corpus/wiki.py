@@ -1,15 +1,15 @@
 """Articles of a MediaWiki XML export as plain text.
 
 1. The XML is read as a stream by expat. A document type declaration is refused, so no entity is ever
-   declared, let alone expanded.
+   declared or expanded.
 2. Redirects, disambiguation pages, lists and pages outside the article namespace are left out.
 3. Markup goes from the inside out: comments and references, templates and tables, links, external links,
-   tags, quotes; then lines: headings keep their words, items of lists are kept where they are sentences, and
+   tags, quotes; then lines: headings keep their words, items of lists stay where they are sentences, and
    the closing sections that hold no prose (references, external links and the like) are dropped.
 4. Articles of fewer than :data:`SHORTEST` words after that are left out.
 
-A cleaner of our own and not a parser library: one pinned file is read with it, the libraries parse to a tree
-that would be thrown away, and prose is all that is wanted. Where markup is broken, stray marks are removed.
+This is a cleaner and not a parser: one pinned file is read with it, and only its prose is wanted. Where
+markup is broken, stray marks are removed.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ _DEEPEST = 40
 def plain_text(markup: str) -> str:
     """Wiki markup as prose: paragraphs with blank lines between them.
 
-    Headings stand alone on their lines. Tables, templates (but for those that only format their words),
+    Each heading has a line of its own. Tables, templates (but for those that only format their words),
     references, formulas, images and the closing sections are gone.
     """
     text = _COMMENT.sub("", markup)
@@ -169,7 +169,7 @@ def _until_stable(pattern: re.Pattern[str], put: object, text: str) -> str:
 
 
 def _template(inside: str) -> str:
-    """What a template leaves: its words where it only formats them, and nothing for all others."""
+    """What a template leaves: its words if it only formats them, and nothing otherwise."""
     name, *given = (part.strip() for part in inside.split("|"))
     words = [part for part in given if "=" not in part]
     name = name.lower()
@@ -217,7 +217,7 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _tidy(line: str) -> str:
-    """Mend what removed markup leaves behind: hollow brackets, doubled spaces, stray marks."""
+    """Tidy up after removed markup: hollow brackets, doubled spaces, stray marks."""
     line = re.sub(r"\{\{|\}\}|\{\||\|\}|\[\[|\]\]", "", line)
     line = _OPENING.sub("(", _HOLLOW.sub("", line))
     line = _BEFORE_STOP.sub(r"\1", _SPACES.sub(" ", line))

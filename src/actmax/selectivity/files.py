@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import category
 
 from actmax.corpus.decode import decoded, lines_of, open_bytes, plain_read_errors
 from actmax.corpus.fields import printable
@@ -26,7 +27,7 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 
 
 @dataclass(frozen=True)
-class Row:
+class GroupRow:
     """One sample of a file."""
 
     text: str
@@ -35,7 +36,7 @@ class Row:
     document: str | None
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path) -> list[GroupRow]:
     """The samples of a file.
 
     Raises:
@@ -58,7 +59,7 @@ def read_rows(path: Path) -> list[Row]:
 def file_and_label(name: str) -> tuple[Path, str | None] | None:
     """The file that a group's name means, and its label; None where the name is not that of a file.
 
-    A label stands behind the last ``#`` that follows the name of a file: a folder may have one in its name.
+    A label follows the last ``#`` after the name of a file: a folder may have one in its name.
     """
     cuts = [len(name), *(k for k in range(len(name) - 1, 0, -1) if name[k] == "#")]
     for cut in cuts:
@@ -77,7 +78,7 @@ def has_labels(name: str) -> bool:
     return kind is not None and kind.format.has_fields
 
 
-def labels_of(rows: list[Row], path: Path) -> list[str]:
+def labels_of(rows: list[GroupRow], path: Path) -> list[str]:
     """The labels of a file, in the order in which they appear.
 
     Raises:
@@ -91,7 +92,7 @@ def labels_of(rows: list[Row], path: Path) -> list[str]:
     return list(dict.fromkeys(row.label for row in rows if row.label is not None))
 
 
-def with_label(rows: list[Row], label: str, path: Path) -> list[Row]:
+def with_label(rows: list[GroupRow], label: str, path: Path) -> list[GroupRow]:
     """The rows of one label.
 
     Raises:
@@ -105,16 +106,16 @@ def with_label(rows: list[Row], label: str, path: Path) -> list[Row]:
     return chosen
 
 
-def _lines(path: Path, kind: FileKind) -> Iterator[Row]:
+def _lines(path: Path, kind: FileKind) -> Iterator[GroupRow]:
     with plain_read_errors(path, path.name, kind.compression), open_bytes(path, kind.compression) as stream:
         for number, line in lines_of(decoded(stream, path.name, None)):
             if line is None:
                 raise ActmaxError(f"Line {number:,} of {path.name!r} {TOO_LONG.sentence}.")
             if line.strip():
-                yield Row(line.strip(), None, None, None)
+                yield GroupRow(line.strip(), None, None, None)
 
 
-def _records(path: Path, kind: FileKind) -> Iterator[Row]:
+def _records(path: Path, kind: FileKind) -> Iterator[GroupRow]:
     for record in read_records(path, kind, path.name, also=("label", "target", "document")):
         place = f"{record.place} of {path.name}"
         if record.fault is not None:
@@ -122,7 +123,7 @@ def _records(path: Path, kind: FileKind) -> Iterator[Row]:
         yield _row(record.text or "", record.fields, place)
 
 
-def _row(text: str, fields: Mapping[str, object], place: str) -> Row:
+def _row(text: str, fields: Mapping[str, object], place: str) -> GroupRow:
     if not text.strip():
         raise ActmaxError(f"{_capital(place)} has no text; fill it in or drop it.")
     try:
@@ -134,16 +135,15 @@ def _row(text: str, fields: Mapping[str, object], place: str) -> Row:
     target = None
     if (wanted := _word(fields.get("target"), place)) is not None:
         target = _place_of(wanted, text, place)
-    return Row(text, _label(fields.get("label"), place), target, _label(fields.get("document"), place))
+    return GroupRow(text, _label(fields.get("label"), place), target, _label(fields.get("document"), place))
 
 
 def _place_of(wanted: str, text: str, place: str) -> tuple[int, int]:
-    """The characters of the first whole occurrence of a target."""
+    """The characters of the first whole occurrence of a target: ``cat`` before ``cat's``, never ``cats``."""
     found = [(at.start(), at.start() + len(wanted)) for at in re.finditer(f"(?={re.escape(wanted)})", text)]
-    whole = [span for span in found if is_word(text, *span)]
     apart = [span for span in found if not (_goes_on(text, span[0]) or _goes_on(text, span[1]))]
-    if whole or apart:
-        return (whole or apart)[0]
+    if apart:
+        return next((span for span in apart if is_word(text, *span)), apart[0])
     if found:
         raise ActmaxError(
             f"The target {wanted!r} of {place} is in its text only inside longer words; write the whole word."
@@ -152,13 +152,16 @@ def _place_of(wanted: str, text: str, place: str) -> tuple[int, int]:
 
 
 def _goes_on(text: str, cut: int) -> bool:
-    """Whether a word goes on across a cut: there are letters or digits on both sides of it."""
-    sides = text[max(cut - 1, 0) : cut + 1]
-    return len(sides) == 2 and cut > 0 and all(_in_word(one) for one in sides)
+    """Whether a word goes on across a cut: there are letters or digits on both sides, or a combining mark."""
+    if not 0 < cut < len(text):
+        return False
+    before, after = text[cut - 1], text[cut]
+    return category(after).startswith("M") or (_in_word(before) and _in_word(after))
 
 
 def _in_word(character: str) -> bool:
-    return (character.isalnum() or character == "_") and not _UNSPACED.match(character)
+    letter = character.isalnum() or character == "_" or category(character).startswith("M")
+    return letter and not _UNSPACED.match(character)
 
 
 def _word(value: object, place: str) -> str | None:

@@ -4,7 +4,7 @@ A group is written
 
 - ``nouns``: the name of a group that comes with actmax (:data:`actmax.selectivity.named.BUILT_IN`);
 - ``words:cat,dog``: these words; ``regex:PATTERN``: what a regular expression matches in a corpus;
-  ``length:7`` (``length:3-5``, ``length:8-``): words of one token with so many letters in a corpus;
+  ``length:7`` (``length:3-5``, ``length:8-``): words of one token with that many letters in a corpus;
 - ``FILE`` or ``FILE#LABEL``: the lines of a text file, or the records (with a label) of another file.
 
 Words are read by themselves (only BOS before them) or where they occur in a corpus.
@@ -21,14 +21,14 @@ from transformers import PreTrainedTokenizerBase
 
 from actmax.corpus.tokens import Tokens
 from actmax.errors import ActmaxError
-from actmax.selectivity.files import Row
+from actmax.selectivity.files import GroupRow
 from actmax.selectivity.find import Match, document_of, find_words, spread
 from actmax.selectivity.sample import Sample, sample_of_text
 from actmax.selectivity.settings import Space as Space
 from actmax.selectivity.settings import WordsMode as WordsMode
 
 _SHOWN_AFTER = 12
-"""Tokens after a target that are kept to be shown."""
+"""Tokens after a target that are shown."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def rule_group(name: str, meaning: str, search: Callable[[Tokens], list[Match]])
     return Group(name, meaning, True, find)
 
 
-def text_group(name: str, meaning: str, rows: list[Row]) -> Group:
+def text_group(name: str, meaning: str, rows: list[GroupRow]) -> Group:
     """A group of texts, each read by itself."""
 
     def find(source: Source, rng: np.random.Generator) -> Found:
@@ -144,7 +144,7 @@ def text_group(name: str, meaning: str, rows: list[Row]) -> Group:
 
 
 def word_group(name: str, meaning: str, words: tuple[str, ...], mode: Literal["alone", "corpus"]) -> Group:
-    """A group of words that are read alone or where they occur."""
+    """A group of words that are read by themselves or where they occur."""
     return (_words_alone if mode == "alone" else _words_in_corpus)(name, meaning, words)
 
 

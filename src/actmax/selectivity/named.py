@@ -11,7 +11,7 @@ from typing import Literal
 
 from actmax.errors import ActmaxError, nearest
 from actmax.selectivity import wordlists
-from actmax.selectivity.files import Row, file_and_label, labels_of, read_rows, with_label
+from actmax.selectivity.files import GroupRow, file_and_label, labels_of, read_rows, with_label
 from actmax.selectivity.find import LOWER, PROPER, compiled, find_length, find_pattern
 from actmax.selectivity.groups import Group, WordsMode, rule_group, text_group, word_group
 
@@ -23,9 +23,10 @@ def _marked(
     if side is None:
         chosen = wordlists.sentences(which, mark)
     else:
-        chosen = tuple(pair[side] for pair in wordlists.pairs())
+        chosen = tuple(pair[side] for pair in wordlists.sentence_pairs())
     rows = [
-        Row(item.text, None, None if whole else item.target, f"{which} {n}") for n, item in enumerate(chosen)
+        GroupRow(item.text, None, None if whole else item.target, f"{which} {n}")
+        for n, item in enumerate(chosen)
     ]
     return text_group(name, meaning, rows)
 

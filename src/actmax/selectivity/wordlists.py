@@ -30,7 +30,7 @@ def words(name: str) -> tuple[str, ...]:
 
 
 @cache
-def pairs() -> tuple[tuple[Marked, Marked], ...]:
+def sentence_pairs() -> tuple[tuple[Marked, Marked], ...]:
     """Matched sentences, the first with a negation; all else in them is the same."""
     return tuple(_pair(line) for line in _read("negation_pairs").split("\n"))
 
