@@ -6,7 +6,9 @@ import io
 import itertools
 import json
 import os
+import random
 import re
+import tracemalloc
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 from pyarrow import parquet
 from tests.corpus.text_files import TEXTS, bytes_of_texts, packed_bytes, write_texts
 
+from actmax.corpus import decode
 from actmax.corpus.corpus import source_of
 from actmax.corpus.formats import COMPRESSIONS, ENDINGS, FORMATS, kind_of
 from actmax.corpus.source import Document, Skips
@@ -386,3 +389,31 @@ def test_what_has_no_fields_refuses_one(tmp_path: Path) -> None:
     assert "'a.txt' is plain text and has no field 'body'" in said
     assert "There is no corpus ''" in sentence(lambda: read(""))
     assert "There is no corpus '~nobody-here/a.txt'" in sentence(lambda: read("~nobody-here/a.txt"))
+
+
+@pytest.mark.parametrize("ending", [".jsonl.zst", ".json.gz", ".csv", ".parquet"])
+def test_no_file_has_to_fit_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str) -> None:
+    """Six megabytes of text pass through small pieces, and less than half of them are ever held."""
+    monkeypatch.setattr(decode, "_CHUNK", 1 << 14)
+    words = random.Random(0).choices([f"word{k}" for k in range(999)], k=5_000)
+    texts = [" ".join(words[k : k + 220]) for k in range(4_000)]
+    path = write_texts(tmp_path / f"a{ending}", texts)
+    if ending == ".parquet":  # one group of rows, in small pages
+        table = pa.table({"text": texts})
+        small = {"use_dictionary": False, "data_page_size": 1 << 14, "write_batch_size": 8}
+        parquet.write_table(table, path, compression="none", **small)
+        del table
+    del texts
+    pool = pa.default_memory_pool()
+    before, most, length = pool.bytes_allocated(), 0, 0
+    tracemalloc.start()
+    try:
+        for document in source_of(str(path), field="text", bounded=True).documents(Skips()):
+            length += len(document.text)
+            most = max(most, pool.bytes_allocated() - before)
+        held = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert length > 6e6
+    assert held < 3e6
+    assert most < 3e6

@@ -118,6 +118,19 @@ def of_json_lines(text: str) -> tuple[list[str], bool]:
     return found, whole
 
 
+def of_json(text: str) -> list[object] | None:
+    """The items of an array, or the values that stand one after another; None where it is not JSON."""
+    values: list[object] = []
+    while text := text.strip(" \t\n\r"):
+        try:
+            value, end = json.JSONDecoder().raw_decode(text)
+        except (ValueError, RecursionError):
+            return None
+        values += value if isinstance(value, list) else [value]
+        text = text[end:]
+    return values
+
+
 def of_table(text: str) -> list[str] | None:
     """The column ``text`` under the first separator that shows one."""
     head = next((line for line in text.split("\n") if line.strip()), "")
@@ -139,12 +152,9 @@ def independent(data: bytes, ending: str) -> tuple[list[str] | None, list[str] |
         found, whole = of_json_lines(text)
         return found, found if whole else None  # (where most lines are not JSON, it may be refused)
     if ending == ".json":
-        try:
-            value = json.loads(text) if text.strip() else []
-        except (ValueError, RecursionError):
-            found, whole = of_json_lines(text)
-            return (found, found) if whole else (None, None)
-        values = value if isinstance(value, list) else [value]
+        values = of_json(text)
+        if values is None:
+            return None, None
         texts = [one.get("text") if isinstance(one, dict) else one for one in values]
         kept = [one for one in texts if isinstance(one, str)]
         return kept, kept if len(kept) == len(texts) else None

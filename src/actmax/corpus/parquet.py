@@ -41,8 +41,9 @@ def parquet_rows(
     from pyarrow import parquet
 
     with contextlib.ExitStack() as stack:
-        source: Path | IO[bytes] = path
-        if compression is not None:
+        if compression is None:
+            source: IO[bytes] = stack.enter_context(path.open("rb"))  # by its path it would be read at once
+        else:
             source = stack.enter_context(tempfile.TemporaryFile())
             with open_bytes(path, compression) as packed:
                 while piece := packed.read(_PIECE):
