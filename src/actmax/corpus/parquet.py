@@ -10,7 +10,7 @@ import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from actmax.corpus.decode import open_bytes
 from actmax.corpus.fields import no_such_field, printable, text_in
@@ -41,17 +41,16 @@ def parquet_rows(
     from pyarrow import parquet
 
     with contextlib.ExitStack() as stack:
-        if compression is None:
-            source: IO[bytes] = stack.enter_context(path.open("rb"))  # by its path it would be read at once
-        else:
-            source = stack.enter_context(tempfile.TemporaryFile())
-            with open_bytes(path, compression) as packed:
+        if compression is not None:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "unpacked"
+            with open_bytes(path, compression) as packed, scratch.open("wb") as unpacked:
                 while piece := packed.read(_PIECE):
-                    source.write(piece)
+                    unpacked.write(piece)
+            path = scratch
         with _damage(name):
-            file = stack.enter_context(
-                parquet.ParquetFile(source, page_checksum_verification=True, buffer_size=_PIECE)
-            )
+            # Mapped, because reading would take the whole column of a group of rows into memory at once.
+            opened = parquet.ParquetFile(path, memory_map=True, page_checksum_verification=True)
+            file = stack.enter_context(opened)
             schema = file.schema_arrow
         binary = _check_column(schema, name, text_field)
         columns = list(dict.fromkeys([text_field, *(one for one in also if one in schema.names)]))
