@@ -19,13 +19,15 @@ from actmax.version import __version__
 if TYPE_CHECKING:
     from actmax.api.check import check
     from actmax.api.compare import compare
+    from actmax.api.dictionary import dictionary
     from actmax.api.investigate import investigate
+    from actmax.api.load import load
     from actmax.api.maximize import maximize
     from actmax.api.observe import observe
     from actmax.api.reproduce import reproduce
     from actmax.api.select import select
     from actmax.errors import ActmaxError
-    from actmax.models.load import load, wrap
+    from actmax.models.load import wrap
     from actmax.models.read import read
     from actmax.models.sites import list_sites, resolve
     from actmax.objectives.activation import activation
@@ -66,11 +68,12 @@ _EXPORTS = {
     "SoftAscent": "actmax.search.methods.soft_ascent",
     "activation": "actmax.objectives.activation",
     "check": "actmax.api.check",
+    "dictionary": "actmax.api.dictionary",
     "compare": "actmax.api.compare",
     "cross_entropy": "actmax.objectives.penalties",
     "investigate": "actmax.api.investigate",
     "list_sites": "actmax.models.sites",
-    "load": "actmax.models.load",
+    "load": "actmax.api.load",
     "maximize": "actmax.api.maximize",
     "observe": "actmax.api.observe",
     "read": "actmax.models.read",
@@ -107,6 +110,7 @@ __all__ = [
     "check",
     "compare",
     "cross_entropy",
+    "dictionary",
     "investigate",
     "list_sites",
     "load",
@@ -121,7 +125,7 @@ __all__ = [
     "wrap",
 ]
 
-for _kind in ("check", "compare", "investigate", "maximize", "observe", "reproduce", "select"):
+for _kind in ("check", "compare", "dictionary", "investigate", "maximize", "observe", "reproduce", "select"):
     use_renderer(f"actmax.{_kind}/1", f"actmax.report.{_kind}")
 
 

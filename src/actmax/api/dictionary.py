@@ -69,7 +69,7 @@ def dictionary(
 
 def load_with_dictionaries(
     model: Model,
-    paths: dict[str, str],
+    paths: Mapping[str, str | os.PathLike[str]],
     *,
     unchecked: bool = False,
     fold: bool = True,
@@ -229,7 +229,7 @@ def _elsewhere(
 
 def _gate(held: Dictionary) -> str:
     if isinstance(held.gate, TopK):
-        return f"top-k, k = {held.gate.k}"
+        return f"top-{held.gate.k}"
     return type(held.gate).__name__.lower()
 
 

@@ -34,6 +34,13 @@ class Machine(Settings):
     """auto, cpu, cuda, cuda:0 or mps."""
     dtype: Annotated[str, Option(panel=MACHINE, metavar="DTYPE")] = "float32"
     """float32, float64, bfloat16 or float16."""
+    dictionary: Annotated[tuple[str, ...], Option(panel=MACHINE, metavar="[NAME=]PATH")] = ()
+    """A sparse autoencoder or transcoder, whose latents are units NAME:INDEX (sae unless named); may be given
+    again."""
+    fold: Annotated[bool, Option(panel=MACHINE)] = True
+    """Fold decoder norms into encoders, as Neuronpedia shows latents."""
+    unchecked: Annotated[bool, Option(panel=MACHINE)] = False
+    """Use a dictionary although it does not fit the model on real text."""
     threads: Annotated[int | None, Ge(1), Option(panel=MACHINE)] = None
     """Threads that torch computes with; by default as many as there are cores."""
 
@@ -54,10 +61,19 @@ class Machine(Settings):
         """
         with progress_bar(quiet=quiet) as progress:
             progress("starting", 0, None)
-            from actmax.models.load import load
+            from actmax.api.load import load
+            from actmax.dictionaries.load import distinct, named
 
             self.limit_threads()
-            model = load(self.model, device=self.device, dtype=self.dtype, progress=progress)
+            model = load(
+                self.model,
+                device=self.device,
+                dtype=self.dtype,
+                dictionaries=distinct(map(named, self.dictionary)),
+                fold=self.fold,
+                unchecked=self.unchecked,
+                progress=progress,
+            )
         if model.source.note and not quiet:
             typer.echo(f"actmax: {model.source.note}", err=True)
         return model

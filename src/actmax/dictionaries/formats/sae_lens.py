@@ -11,6 +11,7 @@ Sources: SAELens 6 ``saes/*.py`` (encoders) and ``loading/pretrained_sae_loaders
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -83,6 +84,8 @@ def dictionary(folder: Folder) -> Dictionary:
         context_size=metadata.get("context_size"),
         model_name=metadata.get("model_name"),
     )
+    if isinstance(made.gate, TopK) and made.expected_l0 is None:
+        made = replace(made, expected_l0=float(made.gate.k))
     if isinstance(made.gate, TopK) and config.get("rescale_acts_by_decoder_norm"):
         return scaled_by_decoder_norms(made)
     return made
