@@ -1,25 +1,23 @@
-"""The cache directory: where it is, and how a file or folder gets into it whole or not at all.
+"""The cache directory: where it is, who may write to it, and what it holds.
 
-Everything is written into a temporary folder beside its target, on the same file system, and moved into place
-with one rename. A reader therefore sees the whole thing or nothing, and a failure or an
-interruption leaves nothing behind. A lock file makes two processes that want the same thing take turns.
+A lock file makes two processes that want the same thing take turns; :mod:`actmax.files` writes things whole
+or not at all.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from actmax.errors import ActmaxError
+from actmax.files import refusal, refusals
 
 CACHE_VARIABLE = "ACTMAX_CACHE"
+REMEDY = f"set {CACHE_VARIABLE} to another folder"
 _CHUNK = 1 << 20
 
 
@@ -42,32 +40,14 @@ def cache_dir() -> Path:
     return home / ".cache" / "actmax"
 
 
-@contextlib.contextmanager
-def plain_os_errors(doing: str, where: Path) -> Iterator[None]:
+def plain_os_errors(doing: str, where: Path) -> AbstractContextManager[None]:
     """Turn the operating system's refusals while ``doing`` something at ``where`` into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise ActmaxError(f"{doing} failed: {os_reason(error, where)}") from error
+    return refusals(where, REMEDY, doing=doing)
 
 
-def os_reason(error: OSError, where: Path) -> str:
-    """What went wrong in words, with the mend, for an error met while writing under ``where``."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return full_disk(where)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-        return unwritable(where)
-    return f"{error.strerror or error} ({str(where)!r})."
-
-
-def full_disk(where: Path) -> str:
-    """The end of a sentence: no space is left at ``where``."""
-    return f"no space is left at {str(where)!r}; free some, or set {CACHE_VARIABLE} to a folder elsewhere."
-
-
-def unwritable(where: Path) -> str:
-    """The end of a sentence: ``where`` cannot be written to."""
-    return f"{str(where)!r} cannot be written to; mend that, or set {CACHE_VARIABLE} to another folder."
+def os_reason(doing: str, error: OSError, where: Path) -> str:
+    """The sentence for an error met while ``doing`` something under ``where`` in the cache."""
+    return refusal(error, where, REMEDY, doing=doing)
 
 
 @contextlib.contextmanager
@@ -89,37 +69,6 @@ def locked(target: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextlib.contextmanager
-def placing(target: Path) -> Iterator[Path]:
-    """A temporary folder beside ``target``; what it holds under ``target.name`` at the end is moved there.
-
-    The folder is removed in every case, and so are those of earlier processes that were killed: call this
-    only while holding the :func:`locked` of ``target``. An existing folder at ``target`` is replaced.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for stale in target.parent.glob(f".{target.name}-*"):
-        shutil.rmtree(stale, ignore_errors=True)
-    workshop = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        yield workshop
-        if target.is_dir():
-            target.replace(workshop / ".old")
-        (workshop / target.name).replace(target)
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """A temporary file name beside ``target``; what is written there replaces ``target`` at the end."""
-    temporary = target.with_name(f".{target.name}-{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

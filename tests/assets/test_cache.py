@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from actmax.cache import bytes_under, cache_dir, locked, placing, replacing, sha256_of
+from actmax.cache import bytes_under, cache_dir, locked, sha256_of
 from actmax.errors import ActmaxError
+from actmax.files import placing, replacing
 
 
 def test_the_cache_is_where_the_user_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -85,7 +86,9 @@ def test_a_cache_that_cannot_be_made_gets_a_sentence(monkeypatch: pytest.MonkeyP
     blocker.write_text("in the way")
     monkeypatch.setenv("ACTMAX_CACHE", str(blocker / "cache"))
     with (
-        pytest.raises(ActmaxError, match="cannot be written to; mend that, or set ACTMAX_CACHE"),
+        pytest.raises(
+            ActmaxError, match=r"cannot be written to, as it is a file or lies below one; set ACTMAX_CACHE"
+        ),
         locked(tmp_path / "x"),
     ):
         raise AssertionError("never reached")

@@ -182,7 +182,7 @@ def test_an_unwritable_out(capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     (tmp_path / "file").write_text("in the way")
     said = mistake(capsys, "models", "--out", str(tmp_path / "file" / "out"))
     assert "is a file or lies below one" in said
-    assert "give --out a folder" in said
+    assert "give --out another folder" in said
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 

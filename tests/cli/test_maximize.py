@@ -269,7 +269,7 @@ def test_a_folder_that_cannot_be_written_to(
         if done.returncode:
             pytest.skip(f"a disk cannot be made read-only here: {done.stderr.decode().strip()}")
         said = mistake(capsys, *command, str(disk / "out"))
-    assert "cannot be written to; mend its permissions, or give --out another folder" in said
+    assert "cannot be written to; change its permissions, or give --out another folder" in said
 
 
 def test_a_disk_that_is_full(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,7 @@ def test_an_unwritable_cache(tmp_path: Path) -> None:
     done = actmax_process("models", "fetch", env={"ACTMAX_CACHE": str(tmp_path / "file" / "cache")})
     assert done.returncode == 2
     assert is_one_sentence(done.stderr)
-    assert "cannot be written to; mend that, or set ACTMAX_CACHE" in done.stderr
+    assert "cannot be written to, as it is a file or lies below one; set ACTMAX_CACHE" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT")

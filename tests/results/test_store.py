@@ -38,7 +38,7 @@ def test_a_file_in_the_way(tmp_path: Path) -> None:
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ActmaxError, match="is a file, not a folder; give --out a folder"):
             prepare_out(out)
-        with pytest.raises(ActmaxError, match="is a file or lies below one; give --out a folder"):
+        with pytest.raises(ActmaxError, match="is a file or lies below one; give --out another folder"):
             write_text(out / "x.txt", "text")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(ActmaxError, match="is a file, not a folder"):
@@ -73,7 +73,8 @@ def test_a_disk_that_fills_up_leaves_what_was_there(tmp_path: Path) -> None:
         write_files(disk / "out", {"result.json": b"old", "tensors": b"old"})
         before = everything_under(disk)
         with pytest.raises(
-            ActmaxError, match=r"No space is left at .*, nothing was written; free some, or give --out"
+            ActmaxError,
+            match=r"No space is left at .*; free some, or give --out another folder; nothing was written",
         ):
             write_files(disk / "out", {"result.json": b"new", "tensors": bytes(4_000_000)})
         with pytest.raises(ActmaxError, match="No space is left"):

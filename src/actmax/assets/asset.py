@@ -10,8 +10,9 @@ from pathlib import Path
 
 from actmax.assets.known import Asset
 from actmax.assets.wheel import download_wheel
-from actmax.cache import cache_dir, locked, os_reason, placing, sha256_of
+from actmax.cache import cache_dir, locked, os_reason, sha256_of
 from actmax.errors import ActmaxError
+from actmax.files import placing
 from actmax.progress import Progress, silent
 
 
@@ -51,7 +52,7 @@ def fetch_asset(asset: Asset, progress: Progress = silent) -> Path:
                     progress("verifying", asset.member_bytes, asset.member_bytes, unit="bytes")
                     _verify(asset, made)
             except OSError as error:
-                raise ActmaxError(f"Fetching {asset.name} failed: {os_reason(error, cache_dir())}") from error
+                raise ActmaxError(os_reason(f"Fetching {asset.name}", error, cache_dir())) from error
     return path
 
 

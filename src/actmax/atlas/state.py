@@ -7,18 +7,16 @@ whole one. Both go when the atlas is finished.
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from actmax.cache import replacing
 from actmax.errors import ActmaxError
+from actmax.files import refusals, write_whole
 from actmax.results.plain import json_text
 from actmax.results.store import read_json, read_tensors, tensor_bytes
 
@@ -40,26 +38,9 @@ _MEANT: Mapping[str, str] = {
 }
 
 
-@contextmanager
-def disk(folder: Path, saved: str = "") -> Iterator[None]:
+def disk(folder: Path, saved: str = "nothing that was there is harmed") -> AbstractContextManager[None]:
     """What the system refuses while writing under ``folder``, as a sentence that says what is safe."""
-    try:
-        yield
-    except OSError as error:
-        place, then = repr(str(folder)), saved or "nothing that was there is harmed"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ActmaxError(f"No space is left at {place}; free some and try again: {then}.") from error
-        raise ActmaxError(
-            f"{place} cannot be written to ({error.strerror or error}); mend that and try again: {then}."
-        ) from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace a file in one step, when its last byte is on the disk."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    return refusals(folder, f"give another folder, and try again: {saved}")
 
 
 def write_building(folder: Path, settings: Mapping[str, Any]) -> None:

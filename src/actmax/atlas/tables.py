@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Bool, Float64, Int
 
-from actmax.atlas.state import MANIFEST, SCHEMA, disk, write_whole
-from actmax.cache import replacing
+from actmax.atlas.state import MANIFEST, SCHEMA, disk
 from actmax.corpus.token_text import token_text
 from actmax.corpus.windows import Windows
+from actmax.files import replacing, write_whole
 from actmax.models.model import Model
 from actmax.models.sinks import residual_at
 from actmax.models.sites import HEADED, Site, d_head, has_final_norm, width

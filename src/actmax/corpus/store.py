@@ -19,11 +19,12 @@ from typing import BinaryIO
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from actmax.cache import cache_dir, locked, placing, plain_os_errors
+from actmax.cache import cache_dir, locked, plain_os_errors
 from actmax.corpus.packed import Packed, open_array, open_packed
 from actmax.corpus.source import CorpusSource, Skips, cut_parts
 from actmax.corpus.tokens import Tokens, encode, tokenizer_hash
 from actmax.errors import ActmaxError
+from actmax.files import placing
 from actmax.progress import Progress
 
 VERSION = 2

@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from actmax.cache import cache_dir, locked, os_reason, placing, sha256_of
+from actmax.cache import cache_dir, locked, os_reason, sha256_of
 from actmax.errors import ActmaxError
+from actmax.files import placing, unreadable
 from actmax.models.gguf_read import gguf_parts
 from actmax.progress import Progress, silent
 
@@ -66,7 +67,7 @@ def gguf_hashes(path: Path) -> dict[str, str]:
     try:
         return {part.name: sha256_of(part) for part in gguf_parts(path)}
     except OSError as error:
-        raise ActmaxError(f"{str(path)!r} cannot be read ({error.strerror}).") from error
+        raise unreadable(error, path) from error
 
 
 def gguf_hash(hashes: Mapping[str, str]) -> str:
@@ -98,9 +99,7 @@ def converted(path: Path, *, name: str, sha256: str | None = None, progress: Pro
                 with placing(folder) as workshop:
                     _convert(path, workshop / folder.name, name, sha256, progress)
             except OSError as error:
-                raise ActmaxError(
-                    f"Converting {path.name!r} failed: {os_reason(error, cache_dir())}"
-                ) from error
+                raise ActmaxError(os_reason(f"Converting {path.name!r}", error, cache_dir())) from error
     return folder
 
 

@@ -7,13 +7,12 @@ place when the last byte is on disk, so a full disk or an interruption leaves wh
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,8 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from actmax.cache import replacing
 from actmax.errors import ActmaxError
+from actmax.files import refusals, unreadable, write_all
 from actmax.results.plain import json_text
 
 LEAST_FREE = 8_000_000
@@ -43,7 +42,7 @@ def prepare_out(path: str | os.PathLike[str], *, needed: int = LEAST_FREE) -> Pa
         ActmaxError: it is a file or lies below one, cannot be written to, or its disk is (almost) full.
     """
     out = Path(path).expanduser()
-    with _plain_errors(out):
+    with _refusals(out):
         there = next(
             folder for folder in (out.absolute(), *out.absolute().parents) if os.path.lexists(folder)
         )
@@ -70,13 +69,8 @@ def write_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> N
         ActmaxError: the folder cannot be made or written to, or its disk is full.
     """
     target = Path(folder).expanduser()
-    with _plain_errors(target), _made(target), ExitStack() as stack:
-        for name, content in files.items():
-            temporary = stack.enter_context(replacing(target / name))
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())  # a disk that turns out to be full says so here, not after the move
+    with _refusals(target, then="nothing was written"):
+        write_all(target, files)
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
@@ -121,7 +115,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
             f"There is no {place.name} in {str(place.parent)!r}; give a folder that --out has written."
         ) from error
     except OSError as error:
-        raise ActmaxError(f"{str(place)!r} cannot be read ({error.strerror}); mend that.") from error
+        raise unreadable(error, place) from error
 
 
 def read_json(path: str | os.PathLike[str], schema: str | None = None) -> dict[str, Any]:
@@ -167,37 +161,6 @@ def _check_schema(place: str, found: Any, wanted: str) -> None:
     raise ActmaxError(f"{place!r} holds {found!r} and not {wanted!r}; give a result of that kind.")
 
 
-@contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """``folder`` with its parents; those that were missing go again, if empty, where the body fails."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-    except BaseException:
-        for place in missing:
-            with suppress(OSError):
-                place.rmdir()
-        raise
-
-
-@contextmanager
-def _plain_errors(out: Path) -> Iterator[None]:
-    """The operating system's refusals as one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise ActmaxError(_sentence(error, out)) from error
-
-
-def _sentence(error: OSError, out: Path) -> str:
-    where = repr(str(out))
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"No space is left at {where}, nothing was written; free some, or give --out a folder elsewhere."
-        )
-    if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return f"{where} is a file or lies below one; give --out a folder."
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{where} cannot be written to; mend its permissions, or give --out another folder."
-    return f"{where} cannot be written to ({error.strerror or error}); give --out another folder."
+def _refusals(out: Path, then: str = "") -> AbstractContextManager[None]:
+    """What the operating system refuses at ``out``, as one sentence."""
+    return refusals(out, "give --out another folder", then=then)

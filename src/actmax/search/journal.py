@@ -27,12 +27,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actmax.cache import os_reason
 from actmax.errors import ActmaxError
+from actmax.files import refusal
 from actmax.search.meter import Cost
 
 NAME = "search.journal"
 """The file in the output directory."""
+_REMEDY = "give --out another folder"
 SCHEMA = "actmax.journal/2"
 
 _MAGIC = b"AMJ1"
@@ -56,7 +57,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise ActmaxError(f"Opening the journal failed: {os_reason(error, path)}") from error
+            raise ActmaxError(refusal(error, path, _REMEDY, doing="Opening the journal")) from error
         self._records = _read(path)
         first = next(self._records, None)
         mine = json.loads(json.dumps({"schema": SCHEMA, **identity}))
@@ -116,7 +117,7 @@ class Journal:
             os.lseek(self._file, self._where, os.SEEK_SET)
             written = os.write(self._file, record)
         except OSError as error:
-            raise ActmaxError(f"Writing the journal failed: {os_reason(error, self._path)}") from error
+            raise ActmaxError(refusal(error, self._path, _REMEDY, doing="Writing the journal")) from error
         if written < len(record):
             raise ActmaxError(f"No space is left for the journal {str(self._path)!r}; free some and resume.")
         self._where += len(record)
