@@ -52,7 +52,7 @@ class _Known:
         checks, text = self.battery.checks, reached.text_of(method)
         facts = Driven(
             soft=reached.soft.activation,
-            steps=reached.soft.steps,
+            steps=reached.soft.steps or 0,
             soft_ratio=reached.soft.ratio,
             peak=reached.peak,
             strong=reached.strong,

@@ -21,7 +21,8 @@ from actmax.inputs.tokens import Tokens
 from actmax.models.model import Model
 from actmax.objectives.activation import Activation
 from actmax.objectives.objective import Objective, Term
-from actmax.objectives.reading import ReadingRule, Sinks
+from actmax.models.sinks import Sinks
+from actmax.objectives.reading import ReadingRule
 from actmax.results.run import CorpusMaximum
 from actmax.search.problem import Problem
 from actmax.search.settings import SearchSettings
