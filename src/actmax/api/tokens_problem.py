@@ -19,9 +19,9 @@ from actmax.inputs.allowed import allowed_tokens
 from actmax.inputs.frame import frame_of
 from actmax.inputs.tokens import Tokens
 from actmax.models.model import Model
+from actmax.models.sinks import Sinks
 from actmax.objectives.activation import Activation
 from actmax.objectives.objective import Objective, Term
-from actmax.models.sinks import Sinks
 from actmax.objectives.reading import ReadingRule
 from actmax.results.run import CorpusMaximum
 from actmax.search.problem import Problem
