@@ -11,7 +11,9 @@ from tests.small_corpus import small_corpus
 from tests.tiny import WIDTH, tiny_model
 
 from actmax.api.dictionary import UnfitDictionaryError, fit, load_with_dictionaries, measure
+from actmax.api.load import named_paths
 from actmax.dictionaries.dictionary import Dictionary
+from actmax.errors import ActmaxError
 from actmax.models.attach import with_dictionaries
 from actmax.models.model import Model
 
@@ -74,3 +76,10 @@ def test_loading_refuses_what_does_not_fit_unless_told_to_go_on(tmp_path: object
     with pytest.raises(UnfitDictionaryError, match="--unchecked"):
         load_with_dictionaries(tiny_model(), {"sae": path}, corpus=corpus)
     assert load_with_dictionaries(tiny_model(), {"sae": path}, unchecked=True).dictionaries[0][0] == "sae"
+
+
+def test_names_of_dictionaries_on_the_command_line() -> None:
+    assert named_paths(["runs/d", "b=runs/e"]) == {"sae": "runs/d", "b": "runs/e"}
+    assert named_paths(["folder/a=b"]) == {"sae": "folder/a=b"}
+    with pytest.raises(ActmaxError, match="Two dictionaries are named 'sae'"):
+        named_paths(["runs/d", "runs/e"])

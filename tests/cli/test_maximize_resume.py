@@ -15,7 +15,7 @@ from tests.cli.command import environment, mistake
 from tests.cli.test_maximize import interrupted
 from tests.cli.text_command import COMPARED, FILES, TWO, names_in, timeless
 
-from actmax.cli.journals import journals_in
+from actmax.api.journals import journals_in
 from actmax.cli.main import main
 from actmax.results.compare import CompareResult
 from actmax.results.maximize import MaximizeResult

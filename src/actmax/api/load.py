@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 
 from actmax.api.dictionary import load_with_dictionaries
+from actmax.errors import ActmaxError
 from actmax.models.load import load as load_model
 from actmax.models.model import Model
 from actmax.progress import Progress, silent
@@ -45,3 +46,23 @@ def load(
     if not dictionaries:
         return model
     return load_with_dictionaries(model, dictionaries, unchecked=unchecked, fold=fold, progress=progress)
+
+
+def named_paths(given: Iterable[str]) -> dict[str, str]:
+    """``NAME=PATH`` as name to path; the name is ``sae`` where none is given.
+
+    Raises:
+        ActmaxError: two dictionaries have one name.
+    """
+    found: dict[str, str] = {}
+    for one in given:
+        name, equals, path = one.partition("=")
+        if not equals or not name.isidentifier():
+            name, path = "sae", one
+        if name in found:
+            raise ActmaxError(
+                f"Two dictionaries are named {name!r} ({found[name]!r} and {path!r}); name one of them: "
+                f"--dictionary other={path}."
+            )
+        found[name] = path
+    return found

@@ -6,8 +6,10 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from actmax.api.provenance import manifest_of
+from actmax.atlas.neuronpedia import export_neuronpedia
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.corpus.reading import WINDOWS_AT_ONCE, Readings, read_units
 from actmax.corpus.windows import Windows, windows_of
@@ -138,3 +140,12 @@ def _manifest(model: Model, windows: Windows, policy: BosPolicy, command: str) -
     meant = "none was added" if windows.bos is None else f"id {windows.bos} begins every window"
     made = manifest_of(model, seed=0, bos=f"{policy} ({meant})", corpus_sha256=windows.tokens.text_sha256)
     return replace(made, command=command or made.command)
+
+
+def save_neuronpedia(result: ObserveResult, folder: Path) -> None:
+    """Write an observation in the layout of Neuronpedia's importer.
+
+    Raises:
+        ActmaxError: the folder cannot be written to.
+    """
+    export_neuronpedia(result, folder)

@@ -22,6 +22,7 @@ from actmax.selectivity.compare import Scope, Test, check_settings
 from actmax.selectivity.extract import Batching, Take
 from actmax.selectivity.files import has_labels
 from actmax.selectivity.groups import Group, Source, Space, WordsMode
+from actmax.selectivity.named import BUILT_IN as BUILT_IN
 from actmax.selectivity.named import both_labels, parse_group
 from actmax.selectivity.run import Hold, Settings, analyse, find_samples, read_samples
 from actmax.selectivity.sites import NEURONS, match_sites

@@ -61,15 +61,14 @@ class Machine(Settings):
         """
         with progress_bar(quiet=quiet) as progress:
             progress("starting", 0, None)
-            from actmax.api.load import load
-            from actmax.dictionaries.load import distinct, named
+            from actmax.api.load import load, named_paths
 
             self.limit_threads()
             model = load(
                 self.model,
                 device=self.device,
                 dtype=self.dtype,
-                dictionaries=distinct(map(named, self.dictionary)),
+                dictionaries=named_paths(self.dictionary),
                 fold=self.fold,
                 unchecked=self.unchecked,
                 progress=progress,

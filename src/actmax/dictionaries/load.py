@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ HUB = "hf:"
 
 
 @runtime_checkable
-class Format(Protocol):
+class DictionaryFormat(Protocol):
     """What a file of ``dictionaries/formats`` offers."""
 
     NAME: str
@@ -28,18 +28,18 @@ class Format(Protocol):
     def recognises(self, folder: Folder) -> bool:
         """Whether a folder holds this format."""
 
-    def dictionary(self, folder: Folder) -> Dictionary:
+    def dictionary_of(self, folder: Folder) -> Dictionary:
         """Read it."""
 
 
 @cache
-def dictionary_formats() -> Mapping[str, Format]:
+def dictionary_formats() -> Mapping[str, DictionaryFormat]:
     """Every format by its name, found in the folder ``formats``."""
     modules = (
         importlib.import_module(f"{room.__name__}.{info.name}")
         for info in pkgutil.iter_modules(room.__path__)
     )
-    return {module.NAME: cast(Format, module) for module in modules}
+    return {module.NAME: cast(DictionaryFormat, module) for module in modules}
 
 
 def load_dictionary(path: str | os.PathLike[str], *, fold: bool = True) -> Dictionary:
@@ -72,7 +72,7 @@ def _folder(given: str) -> Folder:
 def _read(folder: Folder) -> Dictionary:
     found = [one for one in dictionary_formats().values() if one.recognises(folder)]
     if len(found) == 1:
-        return found[0].dictionary(folder)
+        return found[0].dictionary_of(folder)
     names = list(folder.names())
     pickled = next((name for name in names if Path(name).suffix.lower() in PICKLES), None)
     if pickled is not None:
@@ -112,28 +112,3 @@ def _from_hub(given: str) -> Path:
             f"{given!r} cannot be fetched ({reason}); check the name and the network."
         ) from None
     return Path(root) / path
-
-
-def named(given: str) -> tuple[str, str]:
-    """``NAME=PATH`` as name and path; the name is ``sae`` where there is none."""
-    name, equals, path = given.partition("=")
-    if equals and name.isidentifier():
-        return name, path
-    return "sae", given
-
-
-def distinct(given: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Names to paths.
-
-    Raises:
-        ActmaxError: two dictionaries have one name.
-    """
-    found: dict[str, str] = {}
-    for name, path in given:
-        if name in found:
-            raise ActmaxError(
-                f"Two dictionaries are named {name!r} ({found[name]!r} and {path!r}); "
-                f"name one of them: --dictionary other={path}."
-            )
-        found[name] = path
-    return found

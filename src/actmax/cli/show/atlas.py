@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from actmax.atlas.atlas import AtlasExample, AtlasUnit, Found
 from actmax.legible import legible
+
+if TYPE_CHECKING:
+    from actmax.atlas.atlas import AtlasExample, AtlasUnit, Found
 
 _BEFORE, _AFTER = 44, 22
 """Characters of context in the terminal; ``--json`` has all of it."""

@@ -80,8 +80,8 @@ class _Search:
     def one(self, method: str, asked: dict[str, Any], options: dict[str, object]) -> None:
         """Run one method."""
         import actmax
+        from actmax.api.journals import clear, journaled
         from actmax.api.methods import token_method, with_hyperparameters
-        from actmax.cli.journals import clear, journaled
         from actmax.cli.show.maximize import tell
 
         out = self.output.out
@@ -120,8 +120,8 @@ class _Search:
     def several(self, names: list[str], asked: dict[str, Any], options: dict[str, dict[str, object]]) -> None:
         """Run several methods and compare them on one page; each has its own in the folder with its name."""
         import actmax
+        from actmax.api.journals import clear, journaled
         from actmax.api.methods import token_method, with_hyperparameters
-        from actmax.cli.journals import clear, journaled
         from actmax.cli.show.maximize import tell_comparison
 
         out = self.output.out

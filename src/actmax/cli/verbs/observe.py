@@ -54,9 +54,9 @@ def observe(
     with progress_bar(quiet=output.quiet) as progress:
         result = look(opened, units, **vars(settings), progress=progress, command=command_line(sys.argv))
     if output.out is not None and export.neuronpedia:
-        from actmax.atlas.neuronpedia import export_neuronpedia
+        from actmax.api.observe import save_neuronpedia
 
-        export_neuronpedia(result, output.out / "neuronpedia")
+        save_neuronpedia(result, output.out / "neuronpedia")
     finish(
         result,
         output,

@@ -87,7 +87,7 @@ def select(groups: GroupSettings, settings: SelectSettings, machine: Machine, ou
 def _list_groups(output: Output) -> None:
     from rich.table import Table
 
-    from actmax.selectivity.named import BUILT_IN
+    from actmax.api.select import BUILT_IN
 
     if output.json:
         emit_json(

@@ -1,1 +1,1 @@
-"""One file a format; a new format is one new file here, with ``NAME``, ``recognises`` and ``dictionary``."""
+"""One file per format; a new one is a new file here with ``NAME``, ``recognises`` and ``dictionary_of``."""

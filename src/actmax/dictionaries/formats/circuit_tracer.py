@@ -25,7 +25,7 @@ def recognises(folder: Folder) -> bool:
     return folder.has(CONFIG) and any(_LAYER.fullmatch(name) for name in folder.names())
 
 
-def dictionary(folder: Folder) -> Dictionary:
+def dictionary_of(folder: Folder) -> Dictionary:
     """Read the transcoder of one layer.
 
     Raises:

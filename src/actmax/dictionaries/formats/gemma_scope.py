@@ -22,7 +22,7 @@ def recognises(folder: Folder) -> bool:
     return folder.has(WEIGHTS)
 
 
-def dictionary(folder: Folder) -> Dictionary:
+def dictionary_of(folder: Folder) -> Dictionary:
     """Read the archive; site, block and L0 come from the path.
 
     Raises:

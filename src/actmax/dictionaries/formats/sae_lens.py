@@ -47,7 +47,7 @@ def recognises(folder: Folder) -> bool:
     return folder.has(CONFIG) and folder.has(WEIGHTS)
 
 
-def dictionary(folder: Folder) -> Dictionary:
+def dictionary_of(folder: Folder) -> Dictionary:
     """Read either generation.
 
     Raises:
