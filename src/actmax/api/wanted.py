@@ -96,7 +96,7 @@ def _first(model: Model, target: Target, positions: Where | None, default: Where
     where = default if positions is None else positions
     if isinstance(target, Unit):
         return activation(target, where)
-    if isinstance(target, str) and not is_expression(target):
+    if not isinstance(target, str | Objective) or (isinstance(target, str) and not is_expression(target)):
         return activation(resolve(model, target), where)
     objective = parse_objective(model, target, where) if isinstance(target, str) else target
     term = objective.first

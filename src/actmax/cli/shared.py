@@ -10,6 +10,7 @@ import typer
 from annotated_types import Ge
 
 from actmax.cli.bar import progress_bar
+from actmax.models.unit_names import split_unit
 from actmax.settings import UNRECORDED, Option, Settings
 
 if TYPE_CHECKING:
@@ -18,9 +19,25 @@ if TYPE_CHECKING:
 MACHINE = "Model and machine"
 OUTPUT = "Output"
 
+
+def _written(units: list[str] | str) -> list[str] | str:
+    """Units, or one, refused at once where they are not even written as units."""
+    for unit in [units] if isinstance(units, str) else units:
+        split_unit(unit)
+    return units
+
+
 UnitArgument = Annotated[
     str,
-    typer.Argument(metavar="UNIT", help="SITE:INDEX, for example hidden_states.4:90; see `actmax sites`."),
+    typer.Argument(
+        metavar="UNIT",
+        callback=_written,
+        help="SITE:INDEX, for example hidden_states.4:90; see `actmax sites`.",
+    ),
+]
+UnitsArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="UNIT...", callback=_written, help="Such as hidden_states.4:90."),
 ]
 
 

@@ -18,13 +18,12 @@ from actmax.assets.known import WIKIPEDIA_EXCERPT
 from actmax.corpus.fields import TEXT_FIELD
 from actmax.corpus.files import file_source, stdin_source
 from actmax.corpus.hub import hub_source
+from actmax.corpus.settings import DEFAULT_CORPUS as DEFAULT_CORPUS
 from actmax.corpus.source import CorpusSource, Document, Skips
 from actmax.corpus.store import stored_text, stored_tokens
 from actmax.corpus.tokens import Tokens
 from actmax.errors import ActmaxError
 from actmax.progress import Progress, silent
-
-DEFAULT_CORPUS = WIKIPEDIA_EXCERPT.name
 
 READ_AHEAD = 8_000_000
 """Characters that are at least read where a number of tokens is asked for, to spread the choice over them."""
@@ -77,7 +76,7 @@ def source_of(name: str, *, field: str, bounded: bool, progress: Progress = sile
         return stdin_source(sys.stdin.buffer, terminal=sys.stdin.isatty())
     if name.startswith("hf:"):
         return hub_source(name.removeprefix("hf:"), field=field, bounded=bounded)
-    return file_source(name, field=field, known=[DEFAULT_CORPUS])
+    return file_source(name, field=field)
 
 
 def _wikipedia(progress: Progress) -> CorpusSource:

@@ -15,7 +15,7 @@ import contextlib
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,9 +23,10 @@ from actmax.cache import sha256_of
 from actmax.corpus.decode import Readable, check_head, decoded, open_bytes, plain_read_errors
 from actmax.corpus.fields import printable
 from actmax.corpus.formats import COMPRESSIONS_TEXT, ENDINGS_TEXT, FileKind, kind_of
+from actmax.corpus.names import expanded, no_such_corpus
 from actmax.corpus.records import read_records
 from actmax.corpus.source import CorpusSource, Document, Skips, cut_at
-from actmax.errors import ActmaxError, nearest
+from actmax.errors import ActmaxError
 
 SECTION = 10_000
 """Characters of a long text file that make a document, about."""
@@ -35,28 +36,24 @@ WHOLE = 4 * SECTION
 _HEAD = 1 << 13
 
 
-def file_source(name: str, *, field: str, known: Sequence[str]) -> CorpusSource:
+def file_source(name: str, *, field: str) -> CorpusSource:
     """A file, or all files of a folder and the folders in it, in the order of their names.
 
     Args:
         name: the path.
         field: which field of a record holds the text.
-        known: names of corpora that are not files, to be suggested.
 
     Raises:
         ActmaxError: there is nothing at ``name``, or its format is not known.
     """
-    path = _expanded(name)
+    path = expanded(name)
     with plain_read_errors(path, name, None):
         if name and path.is_dir():
             return _folder(path, field)
         if name and path.is_fifo():
             return CorpusSource(path.name, lambda skips: _piped(path, skips), key=None)
         if not name or not path.is_file():
-            raise ActmaxError(
-                f"There is no corpus {name!r}: no file or folder has that name; give a path, or"
-                f" {nearest(name, known)}."
-            )
+            raise no_such_corpus(name)
         kind = kind_of(path.name)
         if kind is None:
             with path.open("rb") as file:
@@ -197,13 +194,6 @@ def _unknown_kind(path: Path, head: bytes) -> ActmaxError:
             f" with {COMPRESSIONS_TEXT}; if it is plain text, pipe it in: --corpus - < FILE."
         )
     return ActmaxError(f"{path.name!r} is not UTF-8 text; read are {ENDINGS_TEXT} files.")
-
-
-def _expanded(name: str) -> Path:
-    try:
-        return Path(name).expanduser()
-    except RuntimeError:  # ~nobody: there is no such user
-        return Path(name)
 
 
 def _key(path: Path, kind: FileKind, field: str) -> str:

@@ -12,6 +12,8 @@ from annotated_types import Ge
 from actmax.inputs.settings import BosPolicy
 from actmax.settings import Option, Settings
 
+DEFAULT_CORPUS = "wikipedia-excerpt"
+
 CORPUS = "Corpus"
 """The help panel."""
 
@@ -23,7 +25,7 @@ CorpusNames: TypeAlias = str | os.PathLike[str] | Sequence[str]
 class ReadingSettings(Settings):
     """Which text is read, and how it is cut."""
 
-    corpus: Annotated[CorpusNames, Option(short="-c", metavar="NAME|PATH")] = ("wikipedia-excerpt",)
+    corpus: Annotated[CorpusNames, Option(short="-c", metavar="NAME|PATH")] = (DEFAULT_CORPUS,)
     """wikipedia-excerpt, a file (.txt, .md, .jsonl, .json, .csv, .tsv, .parquet and the like, also with .gz
     or .zst), a folder, - for stdin, or hf:NAME; may be given again."""
     max_tokens: Annotated[int | None, Ge(0)] = 128_000

@@ -84,7 +84,7 @@ def _traced(source: Source, loaded: Pretrained) -> Source:
 
 def wrap(
     net: nn.Module,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     name: str = "model",
     *,
     source: Source | None = None,
@@ -97,6 +97,10 @@ def wrap(
         ActmaxError: unknown architecture, weights that are not numbers, an adapter that acts outside of the
             model's modules, or the model reads embeddings otherwise than token ids.
     """
+    if not isinstance(net, nn.Module):
+        raise ActmaxError(f"wrap takes a model object, not {net!r}; use actmax.load for a name or path.")
+    if tokenizer is None:
+        raise ActmaxError("Give the model's tokenizer too: actmax.wrap(net, tokenizer).")
     inside = _inside_peft(net, name)
     inside.train(False)
     inside.requires_grad_(False)

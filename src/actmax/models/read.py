@@ -81,13 +81,16 @@ def read(
         ActmaxError: the sequence is empty or longer than the model's context.
     """
     if (ids is None) == (embeds is None):
-        raise ValueError("give either ids or embeds")
+        raise ActmaxError("Give read either ids or embeds.")
+    wanted = frozenset(sites)
+    if names := [one for one in wanted if not isinstance(one, Site)]:
+        raise ActmaxError(f"{names[0]!r} is not a site; make one with actmax.resolve_site(model, NAME).")
     given: Tensor = ids if ids is not None else embeds  # type: ignore[assignment]
     batch, length = given.shape[:2]
     past = 0 if prefix is None else prefix.ids.shape[1]
     _check_length(model, length, past)
     cache = None if prefix is None else prefix.cache(model, batch)
-    return _run(model, frozenset(sites), ids, embeds, cache, edits or {})
+    return _run(model, wanted, ids, embeds, cache, edits or {})
 
 
 def read_prefix(model: Model, sites: Iterable[Site], ids: Ids) -> Prefix:

@@ -25,6 +25,7 @@ from actmax.errors import ActmaxError, nearest
 from actmax.models.families import Tap
 from actmax.models.latents import latents_by_site, latents_by_unit
 from actmax.models.model import Model
+from actmax.models.unit_names import split_unit
 
 EMBED, FINAL, LOGITS = "hook_embed", "ln_final.hook_normalized", "unembed.hook_logits"
 NORMALIZED = ("ln1.hook_normalized", "ln2.hook_normalized")
@@ -196,15 +197,17 @@ def resolve_site(model: Model, name: str) -> Site:
     )
 
 
-def resolve(model: Model, unit: str) -> Unit:
+def resolve(model: Model, unit: str | Unit) -> Unit:
     """Parse ``SITE:INDEX`` (or a head's, a token's or a direction's unit) and check it against the model.
+
+    A unit that is one already is returned.
 
     Raises:
         ActmaxError: the sentence names what is wrong and the nearest valid names or the bounds.
     """
-    name, colon, index = unit.partition(":")
-    if not colon or not index:
-        raise ActmaxError(f"{unit!r} is not a unit; write SITE:INDEX, for example hidden_states.4:90.")
+    if isinstance(unit, Unit):
+        return unit
+    name, index = split_unit(unit)
     if latents := latents_by_unit(model).get(name):
         name = latents.site
     head: str | None = None

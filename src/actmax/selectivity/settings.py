@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import Ge, Gt, Lt
 
-from actmax.corpus.settings import CORPUS
+from actmax.corpus.settings import CORPUS, DEFAULT_CORPUS
 from actmax.inputs.settings import BosPolicy
 from actmax.settings import Option, Settings
 from actmax.stats.settings import Correction
@@ -38,7 +38,7 @@ class SelectSettings(Settings):
 
     sites: Annotated[Sequence[str], Option(short="-s", metavar="PATTERN")] = ("blocks.*.mlp.hook_pre",)
     """Sites to compare; may be given again."""
-    corpus: Annotated[Sequence[str], Option(short="-c", metavar="NAME|PATH")] = ("wikipedia-excerpt",)
+    corpus: Annotated[Sequence[str], Option(short="-c", metavar="NAME|PATH")] = (DEFAULT_CORPUS,)
     """Where words are found; `none` for none. As for observe."""
     words: Annotated[WordsMode, Option(panel=SAMPLES)] = "auto"
     """Read word lists alone, or in the corpus."""

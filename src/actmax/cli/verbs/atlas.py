@@ -14,6 +14,7 @@ from actmax.cli.bar import progress_bar
 from actmax.cli.registry import verb
 from actmax.cli.shared import Machine, Reply, Seed
 from actmax.cli.terminal import console, emit_json
+from actmax.corpus.names import check_corpora
 from actmax.settings import Option, Settings
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="The atlas's folder.")]
@@ -34,6 +35,7 @@ def build(
     """
     from actmax.results.store import prepare_out
 
+    check_corpora(settings.corpus)
     prepare_out(folder)
     opened = machine.load(quiet=reply.quiet)
     from actmax.api.atlas import atlas_of

@@ -12,7 +12,8 @@ from actmax.cli.bar import progress_bar
 from actmax.cli.registry import verb
 from actmax.cli.shared import Machine, Output, UnitArgument
 from actmax.cli.terminal import finish, nothing_saved
-from actmax.corpus.settings import CORPUS, CorpusNames
+from actmax.corpus.names import check_corpora
+from actmax.corpus.settings import CORPUS, DEFAULT_CORPUS, CorpusNames
 from actmax.inputs.settings import BosPolicy
 from actmax.settings import Option, Settings
 
@@ -21,7 +22,7 @@ from actmax.settings import Option, Settings
 class MeasureOptions(Settings):
     """What `check` and `investigate` have in common."""
 
-    corpus: Annotated[CorpusNames, Option(short="-c", metavar="NAME|PATH")] = ("wikipedia-excerpt",)
+    corpus: Annotated[CorpusNames, Option(short="-c", metavar="NAME|PATH")] = (DEFAULT_CORPUS,)
     """wikipedia-excerpt, files, a folder, - for stdin, or hf:NAME; may be given again."""
     max_tokens: Annotated[int, Ge(1)] = 12_288
     """Tokens of the corpus that are read."""
@@ -63,6 +64,7 @@ def check(unit: UnitArgument, settings: CheckOptions, machine: Machine, output: 
       actmax check hidden_states.4:90 --out runs/checked
       actmax check blocks.8.mlp.hook_post:1022 --text "the best text so far" --no-shuffled
     """
+    check_corpora(settings.corpus)
     output.prepare()
     opened = machine.load(quiet=output.quiet)
     import actmax.api.check as api

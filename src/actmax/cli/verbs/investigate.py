@@ -10,6 +10,7 @@ from actmax.cli.registry import verb
 from actmax.cli.shared import Machine, Output, UnitArgument
 from actmax.cli.terminal import finish, nothing_saved
 from actmax.cli.verbs.check import MeasureOptions
+from actmax.corpus.names import check_corpora
 from actmax.settings import Option
 
 
@@ -31,6 +32,7 @@ def investigate(unit: UnitArgument, settings: InvestigateOptions, machine: Machi
       actmax investigate hidden_states.4:90 --out runs/unit
       actmax investigate blocks.8.mlp.hook_post:1022 --method none --no-shuffled
     """
+    check_corpora(settings.corpus)
     output.prepare()
     opened = machine.load(quiet=output.quiet)
     import actmax.api.investigate as api

@@ -11,6 +11,7 @@ from actmax.cli.hyperparameters import Hyperparameters
 from actmax.cli.registry import verb
 from actmax.cli.shared import Machine, Output, UnitArgument
 from actmax.cli.terminal import finish
+from actmax.corpus.names import check_corpora
 from actmax.errors import ActmaxError
 from actmax.search.names import distinct_names
 from actmax.search.settings import SearchSettings
@@ -54,6 +55,7 @@ def maximize(
         raise ActmaxError("--resume continues the search in a folder; name it with --out DIR.")
     names = distinct_names(methods.method)
     hyperparameters.check(names)
+    check_corpora(settings.corpus or ())
     output.prepare()
     opened = machine.load(quiet=output.quiet)
     given = {

@@ -6,17 +6,14 @@ import sys
 from dataclasses import dataclass
 from typing import Annotated
 
-import typer
-
 from actmax.cli.bar import progress_bar
 from actmax.cli.registry import verb
-from actmax.cli.shared import Machine, Output, Seed
+from actmax.cli.shared import Machine, Output, Seed, UnitsArgument
 from actmax.cli.terminal import finish
+from actmax.corpus.names import check_corpora
 from actmax.errors import ActmaxError
 from actmax.observation.settings import ObserveSettings
 from actmax.settings import UNRECORDED, Option, Settings
-
-UnitsArgument = Annotated[list[str], typer.Argument(metavar="UNIT...", help="Such as hidden_states.4:90.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +42,7 @@ def observe(
     """
     if export.neuronpedia and output.out is None:
         raise ActmaxError("--neuronpedia writes files; name a folder with --out DIR.")
+    check_corpora(settings.corpus)
     output.prepare()
     opened = machine.load(quiet=output.quiet)
     from actmax.api.observe import observe as look

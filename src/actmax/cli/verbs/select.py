@@ -9,6 +9,7 @@ from actmax.cli.bar import progress_bar
 from actmax.cli.registry import verb
 from actmax.cli.shared import Machine, Output
 from actmax.cli.terminal import console, emit_json, finish
+from actmax.corpus.names import check_corpora
 from actmax.errors import ActmaxError
 from actmax.selectivity.settings import SelectSettings
 from actmax.settings import UNRECORDED, Option, Settings
@@ -64,12 +65,14 @@ def select(groups: GroupSettings, settings: SelectSettings, machine: Machine, ou
         _list_groups(output)
         return
     first = groups.check_given(output)
+    names = None if list(settings.corpus) == ["none"] else settings.corpus
+    check_corpora(names or ())
     output.prepare()
     opened = machine.load(quiet=output.quiet)
     import actmax.api.select as api
     from actmax.cli.show.select import show
 
-    given = vars(settings) | {"corpus": None if list(settings.corpus) == ["none"] else settings.corpus}
+    given = vars(settings) | {"corpus": names}
     with progress_bar(quiet=output.quiet) as progress:
         result: SelectResult = api.select(
             opened,
