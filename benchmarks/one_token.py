@@ -22,7 +22,7 @@ from text_search import KINDS, public_units
 
 from actmax.inputs.allowed import Allowed, allowed_tokens
 from actmax.inputs.frame import frame_of
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.load import load
 from actmax.models.model import Model
 from actmax.models.read import read, read_prefix
@@ -41,7 +41,7 @@ SEED = 13
 
 def problem_of(model: Model, unit: Unit, allowed: Allowed) -> Problem:
     frame = frame_of(model)
-    space = Tokens(model, allowed, frame, length=1)
+    space = TokenSpace(model, allowed, frame, length=1)
     rule = ReadingRule(sinks_at(model, unit.site, space))
     return Problem(activation(unit, "last", rule=rule), space)
 

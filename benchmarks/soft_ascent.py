@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.pytorch_utils import Conv1D
 
-from actmax.inputs.soft import Vectors, random_start
+from actmax.inputs.soft import VectorSpace, random_start
 from actmax.models.load import load, wrap
 from actmax.models.model import Model
 from actmax.models.sites import resolve
@@ -59,7 +59,7 @@ def ours(model: Model, start: Tensor, steps: int) -> Tensor:
     """The same through actmax: ``[step, restart]`` activations."""
     unit = resolve(model, f"hidden_states.{STATE}:{INDEX}")
     objective = activation(unit) - L2 * squared_norm()
-    outcome = run(SoftAscent(steps=steps, lr=LR), Problem(objective, Vectors(model, start)))
+    outcome = run(SoftAscent(steps=steps, lr=LR), Problem(objective, VectorSpace(model, start)))
     assert outcome.trace is not None
     return outcome.trace.activation[
         :-1

@@ -30,7 +30,7 @@ from actmax.corpus.windows import windows_of
 from actmax.inputs.allowed import allowed_tokens
 from actmax.inputs.bos import bos_id
 from actmax.inputs.frame import frame_of
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.load import load
 from actmax.models.model import Model
 from actmax.models.sinks import Sinks, residual_at
@@ -108,7 +108,7 @@ def problem_of(
     starts = tuple(tuple(row[-length:]) for row in seen["max"]["starts"])
     return Problem(
         objective,
-        Tokens(
+        TokenSpace(
             model,
             allowed_tokens(model),
             frame_of(model),

@@ -11,7 +11,7 @@ from tests.tiny import tiny_model, tiny_net, tiny_tokenizer
 from actmax.errors import ActmaxError
 from actmax.inputs.allowed import allowed_tokens
 from actmax.inputs.frame import Frame, frame_of
-from actmax.inputs.tokens import Tokens, survives
+from actmax.inputs.tokens import TokenSpace, survives
 from actmax.models.load import wrap
 from actmax.models.model import Model
 
@@ -77,7 +77,7 @@ def test_survival_counts_the_text_around() -> None:
 
 def test_random_rows_may_be_given() -> None:
     model = tiny_model()
-    tokens = Tokens(model, allowed_tokens(model), frame_of(model, prefix="the", suffix=" cat"))
+    tokens = TokenSpace(model, allowed_tokens(model), frame_of(model, prefix="the", suffix=" cat"))
     rows = tokens.random(50, 6, torch.Generator().manual_seed(0))
     assert rows.shape == (50, 6)
     assert tokens.keep(rows).all()

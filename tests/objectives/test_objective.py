@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.tiny import tiny_ids, tiny_model
 from torch import Tensor
 
-from actmax.inputs.soft import Vectors
+from actmax.inputs.soft import VectorSpace
 from actmax.models.read import read
 from actmax.models.sites import EMBED, LOGITS, Site, resolve
 from actmax.objectives.activation import Positions, activation
@@ -117,7 +117,7 @@ OBJECTIVES: dict[str, Callable[[Positions], Objective]] = {
 def test_a_row_of_a_batch_equals_the_row_alone(name: str, positions: Positions) -> None:
     objective = OBJECTIVES[name](positions)
     embeds = torch.randn(9, 5, MODEL.d_model, generator=torch.Generator().manual_seed(3))
-    scorer = Scorer(Problem(objective, Vectors(MODEL, embeds)))
+    scorer = Scorer(Problem(objective, VectorSpace(MODEL, embeds)))
     batch = scorer.vectors(embeds)
     for k, row in enumerate(embeds):
         alone = scorer.vectors(row[None])
@@ -148,7 +148,7 @@ def test_gradients_equal_finite_differences(name: str, positions: Positions) -> 
     generator = torch.Generator().manual_seed(5)
     shape = (3, 4, model.d_model)
     embeds = torch.randn(shape, generator=generator, dtype=torch.float64)
-    slope = Scorer(Problem(objective, Vectors(model, embeds))).vectors(embeds).embeds
+    slope = Scorer(Problem(objective, VectorSpace(model, embeds))).vectors(embeds).embeds
     h = 1e-5
     for _ in range(5):
         v = torch.randn(shape, generator=generator, dtype=torch.float64)

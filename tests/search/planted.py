@@ -10,7 +10,7 @@ from tests.tiny import tiny_model
 
 from actmax.inputs.allowed import Allowed, allowed_tokens
 from actmax.inputs.frame import frame_of
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
 from actmax.objectives.activation import activation
@@ -53,7 +53,7 @@ def tiny_problem(
     allowed = allowed or (_allowed(family) if model is _model(family) else allowed_tokens(model))
     wanted = resolve(model, unit)
     limit = goal.pop("max_cross_entropy", None)
-    space = Tokens(model, allowed, frame, reachable, length, shortest, limit)
+    space = TokenSpace(model, allowed, frame, reachable, length, shortest, limit)
     rule = ReadingRule(sinks_at(model, wanted.site, space))
     return Problem(objective_of(wanted, rule, **goal), space)
 
@@ -116,5 +116,5 @@ def planted_problem(
         block.mlp.c_fc.bias[0] = -threshold
     frame = frame_of(model)
     unit = resolve(model, PLANTED)
-    space = Tokens(model, allowed_tokens(model), frame, length=length or 3)
+    space = TokenSpace(model, allowed_tokens(model), frame, length=length or 3)
     return Problem(objective_of(unit, ReadingRule(), **goal), space), ids

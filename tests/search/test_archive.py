@@ -32,7 +32,7 @@ def test_frontier_and_best_are_those_of_brute_force(points: Points, minimize: bo
     allowed = problem.tokens.allowed.ids
     ids = torch.stack([allowed[: len(points)], allowed[-len(points) :]], dim=1)
     activation, nats = (torch.tensor(column).double() for column in zip(*points, strict=True))
-    archive = Archive(problem, kept=5)
+    archive = Archive(problem, most=5)
     for at in torch.arange(len(points)).split(split):
         scores = problem.score(problem.gain(activation[at], None), None)
         archive.offer(ids[at], scores, activation[at], nats[at], int(at[0]))

@@ -15,7 +15,7 @@ from tests.search.planted import tiny_problem
 
 from actmax.errors import ActmaxError
 from actmax.search.journal import NAME, Journal, question_of
-from actmax.search.meter import Cost
+from actmax.search.meter import Spent
 from actmax.search.method import Step
 from actmax.search.registry import method_class, token_methods
 from actmax.search.run import Outcome, run
@@ -118,7 +118,7 @@ def test_another_search_is_refused(tmp_path: Path) -> None:
 
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
-    path, cost = tmp_path / "a" / NAME, Cost(1, 2, 3, 0.5)
+    path, cost = tmp_path / "a" / NAME, Spent(1, 2, 3, 0.5)
     answer = {"x": torch.randn(2, 3), "n": torch.arange(4), "none": torch.zeros(0, dtype=torch.float64)}
     journal = Journal(path, {"seed": 1})
     journal.add("q:1", answer, cost, cut=True)
@@ -145,7 +145,7 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
 def test_flipped_bytes_are_seen(tmp_path: Path) -> None:
     path = tmp_path / NAME
     journal = Journal(path, {})
-    journal.add("q", {"x": torch.ones(100)}, Cost())
+    journal.add("q", {"x": torch.ones(100)}, Spent())
     journal.close()
     content = bytearray(path.read_bytes())
     content[-60] ^= 1

@@ -9,7 +9,7 @@ import torch
 from tests.search.planted import objective_of, tiny_problem
 
 from actmax.errors import ActmaxError
-from actmax.inputs.soft import Vectors
+from actmax.inputs.soft import VectorSpace
 from actmax.objectives.activation import activation
 from actmax.objectives.objective import Objective
 from actmax.objectives.penalties import SquaredNorm, cross_entropy, squared_norm
@@ -76,7 +76,7 @@ def test_objectives_that_a_space_cannot_have_are_refused() -> None:
     problem = tiny_problem()
     with pytest.raises(ActmaxError, match="begins with the activation of a unit, not with Σθ²"):
         replace(problem, objective=Objective(((1.0, SquaredNorm()),)))
-    vectors = Vectors(problem.model, torch.zeros(1, 4, problem.model.d_model))
+    vectors = VectorSpace(problem.model, torch.zeros(1, 4, problem.model.d_model))
     with pytest.raises(ActmaxError, match="Vectors have no cross-entropy"):
         Problem(activation(problem.unit) - cross_entropy(), vectors)
     with pytest.raises(ActmaxError, match="Position 4 is not one of those that are read; give 0 to 3"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.tiny import tiny_model
 
-from actmax.inputs.soft import Vectors, random_start
+from actmax.inputs.soft import VectorSpace, random_start
 from actmax.models.sites import resolve
 from actmax.objectives.activation import activation
 from actmax.search.method import Method, Step, VectorState
@@ -18,7 +18,7 @@ from actmax.search.scorer import Scorer
 MODEL = tiny_model("llama")
 UNIT = resolve(MODEL, "hidden_states.2:9")
 PROBLEM = Problem(
-    activation(UNIT), Vectors(MODEL, random_start(MODEL, 4, range(3), seed=0), neighbors=(8, 10))
+    activation(UNIT), VectorSpace(MODEL, random_start(MODEL, 4, range(3), seed=0), neighbors=(8, 10))
 )
 
 

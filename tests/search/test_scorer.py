@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.search.planted import tiny_problem
 from tests.tiny import tiny_model
 
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.sinks import Sinks
 from actmax.models.sites import resolve
 from actmax.objectives.reading import ReadingRule
@@ -73,7 +73,7 @@ def test_everywhere_gives_what_every_position_would() -> None:
 def test_nats_without_prefix_leave_the_first_token_out() -> None:
     model = tiny_model("llama")
     problem = tiny_problem(model=model)
-    bare = Problem(problem.objective, Tokens(model, problem.tokens.allowed, length=5))
+    bare = Problem(problem.objective, TokenSpace(model, problem.tokens.allowed, length=5))
     rows, base, of = rows_of(bare)
     logits = model.net(input_ids=rows).logits
     oracle = torch.nn.functional.cross_entropy(

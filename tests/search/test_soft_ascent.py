@@ -17,7 +17,7 @@ from tests.tiny import MLP, WIDTH, tiny_model
 from torch import Tensor
 
 from actmax.errors import ActmaxError
-from actmax.inputs.soft import Vectors, random_start
+from actmax.inputs.soft import VectorSpace, random_start
 from actmax.models.model import Model
 from actmax.models.sites import resolve
 from actmax.objectives.activation import Positions, activation
@@ -51,7 +51,7 @@ def ascend(
     """Every step of a search."""
     target = resolve(model, unit)
     wanted: Objective = -activation(target, positions) if minimize else activation(target, positions)
-    problem = Problem(wanted - l2 * squared_norm(), Vectors(model, start, neighbors=neighbors))
+    problem = Problem(wanted - l2 * squared_norm(), VectorSpace(model, start, neighbors=neighbors))
     found = []
     for step in SoftAscent(**settings).search(Scorer(problem), problem, torch.Generator()):
         assert step.vectors is not None

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from actmax.api.corpus_starts import CorpusStarts
-from actmax.api.methods import TOKENS_LENGTH, check_settings, method_of, without_foreign
+from actmax.api.methods import TOKENS_LENGTH, method_of, refuse_foreign, without_foreign
 from actmax.api.tokens import NothingFoundError, maximize_tokens
 from actmax.api.tokens_problem import check_method, read_corpus, tokens_problem
 from actmax.api.vectors import maximize_vectors, vectors_problem
 from actmax.api.wanted import Target
 from actmax.errors import ActmaxError
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.model import Model
 from actmax.results.compare import CompareResult, Failed
 from actmax.results.maximize import MaximizeResult
@@ -58,9 +58,9 @@ def compare(
         KeyboardInterrupt: stopped before there was anything to save.
     """
     chosen = [method_of(one, settings) for one in methods]
-    distinct([method.name for method in chosen])
-    check_settings(chosen, settings)
-    if any(method.space is Tokens for method in chosen):
+    _check_names([method.name for method in chosen])
+    refuse_foreign(chosen, settings)
+    if any(method.space is TokenSpace for method in chosen):
         length = settings.length
         if length is None and settings.init_text is None:
             length = TOKENS_LENGTH
@@ -93,10 +93,10 @@ def _results(
     known = _checked(model, unit, methods, settings)
     for method in methods:
         own = without_foreign(method, settings)
-        if settings.resume is not None and method.space is Tokens:
+        if settings.resume is not None and method.space is TokenSpace:
             own = replace(own, resume=settings.resume / method.name)
         show = _named(method.name, settings.on_step)
-        if method.space is not Tokens:
+        if method.space is not TokenSpace:
             yield maximize_vectors(model, unit, method, own, show)
             continue
         try:
@@ -112,26 +112,20 @@ def _checked(
     known: CorpusStarts | None = None
     for method in methods:
         own = without_foreign(method, settings)
-        if method.space is not Tokens:
+        if method.space is not TokenSpace:
             vectors_problem(model, unit, own)
         else:
             check_method(method.name, own)
-    if tokens := [method for method in methods if method.space is Tokens]:
+    if tokens := [method for method in methods if method.space is TokenSpace]:
         own = without_foreign(tokens[0], settings)
         known = read_corpus(tokens_problem(model, unit, own), own)
     return known
 
 
-def distinct(methods: Sequence[str]) -> list[str]:
-    """The methods' own names.
-
-    Raises:
-        ActmaxError: there is no such method, one is named twice, or there are fewer than two.
-    """
-    names = distinct_names(methods)
+def _check_names(names: Sequence[str]) -> None:
+    distinct_names(names)
     if len(names) < 2:
         raise ActmaxError("One method cannot be compared; name at least two.")
-    return names
 
 
 def _named(

@@ -51,7 +51,7 @@ def corpus_starts(
         minimize: look for the smallest activations.
         bos: how windows begin.
         corpus: name or path.
-        progress: told of fetching and reading.
+        progress: called while the corpus is fetched and read.
 
     Raises:
         ActmaxError: the corpus cannot be read.
@@ -75,9 +75,9 @@ def starts_of(readings: Readings, *, length: int, n: int, minimize: bool = False
     """
     windows, unit = readings.windows, readings.units[0]
     _, document, valid = positions(windows, readings.n_windows)
-    kept = valid & ~readings.sinks(0, valid)
+    readable = valid & ~readings.sinks(0, valid)
     sign = -1.0 if minimize else 1.0
-    values = np.where(kept, sign * readings.values[0], -np.inf)
+    values = np.where(readable, sign * readings.values[0], -np.inf)
     first = 0 if windows.bos is None else 1
     rows: list[Row] = []
     seen: set[int] = set()

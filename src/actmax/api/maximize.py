@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from actmax.api.methods import check_settings, method_of
+from actmax.api.methods import method_of, refuse_foreign
 from actmax.api.tokens import maximize_tokens
 from actmax.api.vectors import maximize_vectors
 from actmax.api.wanted import Target
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.model import Model
 from actmax.results.maximize import MaximizeResult
 from actmax.search.settings import MaximizeSettings
@@ -36,7 +36,7 @@ def maximize(model: Model, unit: Target, settings: MaximizeSettings) -> Maximize
         ActmaxError: an unknown unit or method, or a setting out of range; the sentence names the remedy.
     """
     method = method_of(settings.method, settings)
-    check_settings([method], settings)
-    if method.space is Tokens:
+    refuse_foreign([method], settings)
+    if method.space is TokenSpace:
         return maximize_tokens(model, unit, method, settings, settings.on_step)
     return maximize_vectors(model, unit, method, settings, settings.on_step)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 
 from actmax.errors import ActmaxError
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.search.method import Method
 from actmax.search.registry import method_class
 from actmax.search.settings import AscentSettings, SearchSettings, TokenSettings, VectorSettings
@@ -25,7 +25,7 @@ def token_method(name: str) -> str | None:
         ActmaxError: there is no such method.
     """
     kind = method_class(name)
-    return kind.name if kind.space is Tokens else None
+    return kind.name if kind.space is TokenSpace else None
 
 
 def with_hyperparameters(name: str, values: Mapping[str, object]) -> str | Settings:
@@ -53,19 +53,19 @@ def method_of(given: str | Settings, settings: SearchSettings) -> Method:
     return kind(**{field.name: getattr(settings, field.name) for field in fields(AscentSettings)})
 
 
-def check_settings(methods: list[Method], settings: SearchSettings) -> None:
+def refuse_foreign(methods: list[Method], settings: SearchSettings) -> None:
     """Refuse settings that none of the methods takes.
 
     Raises:
         ActmaxError: there is one.
     """
-    for kind, used in ((TokenSettings, Tokens), (VectorSettings, None)):
-        if any((method.space is Tokens) == (used is Tokens) for method in methods):
+    for kind, used in ((TokenSettings, TokenSpace), (VectorSettings, None)):
+        if any((method.space is TokenSpace) == (used is TokenSpace) for method in methods):
             continue
         for one in settings_of(kind):
             if getattr(settings, one.name) != one.default:
                 names = " and ".join(method.name for method in methods)
-                other = "hybrid" if used is Tokens else "soft-ascent"
+                other = "hybrid" if used is TokenSpace else "soft-ascent"
                 raise ActmaxError(
                     f"The method {names} has no setting {one.name!r}; leave it out, or use a method such as "
                     f"{other}."
@@ -74,7 +74,7 @@ def check_settings(methods: list[Method], settings: SearchSettings) -> None:
 
 def without_foreign(method: Method, settings: SearchSettings) -> SearchSettings:
     """The settings with those of the other kind of method at their defaults."""
-    foreign = VectorSettings if method.space is Tokens else TokenSettings
+    foreign = VectorSettings if method.space is TokenSpace else TokenSettings
     return replace(settings, **{one.name: one.default for one in settings_of(foreign)})
 
 
@@ -86,7 +86,7 @@ def recorded(method: Method, settings: SearchSettings, **resolved: object) -> di
         settings: of the search.
         resolved: what was used where a setting was left to the method.
     """
-    kind = TokenSettings if method.space is Tokens else VectorSettings
+    kind = TokenSettings if method.space is TokenSpace else VectorSettings
     own = [one.name for one in settings_of(kind) if one.scope.recorded]
     known = provenance(settings)
     return {name: known[name] for name in (*SHARED, *own)} | resolved | provenance(method)

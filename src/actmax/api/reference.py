@@ -31,7 +31,7 @@ def corpus_maximum(
         corpus: name or path of what is read for it; None reads nothing and gives what an earlier run has
             measured in the default corpus.
         atlas: folder of an atlas, asked first.
-        progress: told of reading.
+        progress: called while text is read.
 
     Returns:
         None where nothing is known and no corpus is named.

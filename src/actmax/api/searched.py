@@ -48,7 +48,7 @@ def search_text(
         method: as :func:`named_method` gives it.
         seed: of all draws.
         bos: what stands in front of the text.
-        progress: told of the sequences scored.
+        progress: called with the number of sequences scored.
 
     Raises:
         ActmaxError: a method that there is not, or nothing that it scored may be given.

@@ -17,7 +17,7 @@ from actmax.corpus.corpus import DEFAULT_CORPUS
 from actmax.errors import ActmaxError
 from actmax.inputs.allowed import allowed_tokens
 from actmax.inputs.frame import frame_of
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.model import Model
 from actmax.models.sinks import Sinks
 from actmax.objectives.activation import Activation
@@ -49,7 +49,7 @@ def tokens_problem(model: Model, target: Target, settings: SearchSettings) -> Pr
     frame = frame_of(
         model, prefix=settings.prefix, suffix=settings.suffix, bos=settings.bos, chat=settings.chat
     )
-    space = Tokens(
+    space = TokenSpace(
         model,
         allowed_tokens(model),
         frame,
@@ -113,7 +113,7 @@ def with_corpus(
 
 def _without_sinks(
     objective: Objective,
-    space: Tokens,
+    space: TokenSpace,
     settings: SearchSettings,
     sinks: Sinks | None,
     *,

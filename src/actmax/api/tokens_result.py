@@ -12,8 +12,8 @@ import torch
 from actmax.models.read import read
 from actmax.objectives.objective import Reading
 from actmax.results.run import Along, Candidate, Cost, Run, Trajectory
-from actmax.search import meter
 from actmax.search.diversity import diverse
+from actmax.search.meter import Spent
 from actmax.search.problem import Problem, Row
 from actmax.search.run import SPENT, Outcome, Restart, pareto
 from actmax.search.solution import Solution, solution_of
@@ -108,7 +108,7 @@ def profile_of(problem: Problem, ids: Row) -> Along:
     return Along(tuple(str(tokenizer.decode([i])) for i in shown), tuple(plain), at)
 
 
-def total(costs: Sequence[meter.Cost]) -> Cost:
+def total(costs: Sequence[Spent]) -> Cost:
     """The sum of what several searches spent."""
     names = ("forward_tokens", "backward_tokens", "sequences_scored", "seconds")
     return Cost(**{name: sum(getattr(one, name) for one in costs) for name in names})

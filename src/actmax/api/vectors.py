@@ -15,7 +15,7 @@ from actmax.api.wanted import Target, over_vectors
 from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy, bos_id
 from actmax.inputs.frame import Frame
-from actmax.inputs.soft import Vectors, random_start, text_start
+from actmax.inputs.soft import VectorSpace, random_start, text_start
 from actmax.models.model import Model
 from actmax.models.sites import Unit, width
 from actmax.results.maximize import MaximizeResult
@@ -79,8 +79,8 @@ def vectors_problem(model: Model, target: Target, settings: SearchSettings) -> P
     else:
         start = text_start(model, settings.init_text, restarts, settings.seed)
         _check_length(model, start.shape[1], frame)
-    problem = Problem(objective, Vectors(model, start, frame))
-    return Problem(objective, Vectors(model, start, frame, _neighbors(model, problem.unit)))
+    problem = Problem(objective, VectorSpace(model, start, frame))
+    return Problem(objective, VectorSpace(model, start, frame, _neighbors(model, problem.unit)))
 
 
 def _shown(on_step: Callable[[Progressed], None] | None) -> OnStep | None:

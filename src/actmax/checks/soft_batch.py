@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from actmax.inputs.soft import Vectors, random_start
+from actmax.inputs.soft import VectorSpace, random_start
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sites import Site, Unit
@@ -115,7 +115,7 @@ def soft_optima(
     given = tuple(units)
     start = random_start(model, protocol.length, range(len(given)), seed)
     objective = Objective(((1.0, RowUnits(given, protocol.positions)),)) - protocol.l2 * squared_norm()
-    problem = Problem(objective, Vectors(model, start))
+    problem = Problem(objective, VectorSpace(model, start))
     told = None if on_step is None else lambda restart, step, scorer: on_step(step)
     outcome = run(SoftAscent(steps=protocol.steps, lr=protocol.lr), problem, on_step=told)
     assert outcome.last is not None  # noqa: S101 - there was a step

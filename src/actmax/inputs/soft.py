@@ -17,7 +17,7 @@ TEXT_NOISE = 0.1
 
 
 @dataclass(frozen=True)
-class Vectors:
+class VectorSpace:
     """Where a search over vectors begins, and what it watches."""
 
     model: Model
@@ -76,8 +76,9 @@ def tangent(gradient: Embeds, embeds: Embeds) -> Embeds:
     """The part of a gradient that stays on the shell.
 
     Adam divides each entry by its own size. A gradient that points out of the shell all the time would lead
-    it to where the *signs* of the entries point, which is not the optimum; along the shell it is zero there.
+    it to where the *signs* of the entries point, which is not the optimum; the part on the shell is zero at
+    the optimum.
     """
     out = embeds / embeds.norm(dim=-1, keepdim=True).clamp_min(1e-12)
-    along: Embeds = gradient - (gradient * out).sum(dim=-1, keepdim=True) * out
-    return along
+    tangential: Embeds = gradient - (gradient * out).sum(dim=-1, keepdim=True) * out
+    return tangential

@@ -39,7 +39,7 @@ def survives(model: Model, ids: Ids, frame: Frame | None = None) -> Bool[Tensor,
 
 
 @dataclass(frozen=True)
-class Tokens:
+class TokenSpace:
     """The sequences that a search may give: of what tokens, how many, whether a text has to produce them."""
 
     model: Model

@@ -1,13 +1,13 @@
 """Objectives: what to maximise, declared before any model runs.
 
 An objective is a weighted sum of terms and nothing else, for vectors and for tokens. A term has one value at
-every position and a way to reduce these to one score per sequence, each row from its own sequence alone: so
+every position and a way to reduce these to one score per sequence, each row only from its own sequence: so
 restarts, candidates and units are batched freely, and positions that sequences share are read once.
 Objectives combine with ``+``, ``-`` and ``*``; larger scores are better, so a penalty enters with a minus::
 
     objective = activation(unit) - 0.5 * activation(other, "max") - 0.01 * squared_norm()
 
-The first term is the one that results report as the activation; the others shape the search.
+The first term is the one that results report as the activation; the rest shapes the search.
 """
 
 from __future__ import annotations

@@ -17,12 +17,12 @@ from torch import Tensor
 from actmax.search.problem import BEYOND, Problem, Row
 from actmax.shapes import Ids, Scores
 
-KEPT = 256
+MOST = 256
 """The best that are remembered, for diversity and for re-scoring."""
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRow:
     """A sequence with what it gave in the search."""
 
     ids: Row
@@ -37,26 +37,26 @@ class Found:
 class Archive:
     """The best of everything that was scored."""
 
-    def __init__(self, problem: Problem, kept: int = KEPT) -> None:
-        self._problem, self._kept = problem, kept
-        self._found: dict[Row, Found] = {}
-        self._frontier: dict[Row, Found] = {}
+    def __init__(self, problem: Problem, most: int = MOST) -> None:
+        self._problem, self._most = problem, most
+        self._found: dict[Row, FoundRow] = {}
+        self._frontier: dict[Row, FoundRow] = {}
         self._floor = -math.inf
-        self.curve: list[Found] = []
+        self.curve: list[FoundRow] = []
         """Every improvement of the best, in order."""
 
     @property
-    def best(self) -> Found | None:
+    def best(self) -> FoundRow | None:
         """The best so far."""
         return self.curve[-1] if self.curve else None
 
     @property
-    def found(self) -> list[Found]:
+    def found(self) -> list[FoundRow]:
         """The best so far, best first."""
-        return sorted(self._found.values(), key=lambda one: (-one.score, one.ids))[: self._kept]
+        return sorted(self._found.values(), key=lambda one: (-one.score, one.ids))[: self._most]
 
     @property
-    def frontier(self) -> list[Found]:
+    def frontier(self) -> list[FoundRow]:
         """Those that no other beats in both activation and nats per token, most active first."""
         return sorted(self._frontier.values(), key=lambda one: -self._problem.objective.sign * one.activation)
 
@@ -73,7 +73,7 @@ class Archive:
         at = at[space.keep(ids[at])] if len(at) else at
         for i in at.tolist():
             row: Row = tuple(ids[i].tolist())
-            one = Found(
+            one = FoundRow(
                 row,
                 float(scores[i]),
                 float(activation[i]),
@@ -86,7 +86,7 @@ class Archive:
                     self.curve.append(one)
             if one.nats is not None:
                 self._put_on_frontier(one)
-        if len(self._found) > 2 * self._kept:
+        if len(self._found) > 2 * self._most:
             top = self.found
             self._found = {one.ids: one for one in top}
             self._floor = top[-1].score
@@ -99,10 +99,10 @@ class Archive:
             free &= ~((sign * one.activation >= sign * activation) & (one.nats <= nats))
         return free
 
-    def _put_on_frontier(self, one: Found) -> None:
+    def _put_on_frontier(self, one: FoundRow) -> None:
         sign = self._problem.objective.sign
 
-        def beats(a: Found, b: Found) -> bool:
+        def beats(a: FoundRow, b: FoundRow) -> bool:
             return sign * a.activation >= sign * b.activation and (a.nats or 0.0) <= (b.nats or 0.0)
 
         if any(beats(other, one) for other in self._frontier.values()):

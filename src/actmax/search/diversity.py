@@ -6,7 +6,7 @@ It is 0 for the same tokens in any order, about 1 for tokens that have nothing t
 knows sequences of different lengths.
 
 1. Take the best solution.
-2. Go down the others, best first; take each one that is at least ``apart`` from all that were taken.
+2. Go down the rest, best first; take each one that is at least ``apart`` from all that were taken.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ APART = 0.5
 
 
 @runtime_checkable
-class _Solution(Protocol):
+class _Ranked(Protocol):
     @property
     def ids(self) -> Row:
         """Searched tokens."""
@@ -37,7 +37,7 @@ class _Solution(Protocol):
         """Larger is better."""
 
 
-Some = TypeVar("Some", bound=_Solution)
+Some = TypeVar("Some", bound=_Ranked)
 
 
 def diverse(model: Model, found: Sequence[Some], n: int, *, apart: float = APART) -> list[Some]:

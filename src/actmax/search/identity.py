@@ -7,7 +7,7 @@ import hashlib
 
 from torch import Tensor
 
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.model import Model
 from actmax.search.journal import question_of
 from actmax.search.method import Method
@@ -35,7 +35,7 @@ def identity_of(
 
 def _space_of(problem: Problem) -> dict[str, object]:
     space = problem.space
-    if not isinstance(space, Tokens):
+    if not isinstance(space, TokenSpace):
         return {"start": question_of("start", space.start), "neighbors": list(space.neighbors)}
     return {
         "length": [space.least, space.length],

@@ -21,7 +21,7 @@ import os
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from torch import Tensor
 
 from actmax.errors import ActmaxError
 from actmax.files import refusal
-from actmax.search.meter import Cost
+from actmax.search.meter import Spent
 
 NAME = "search.journal"
 """The file in the output directory."""
@@ -41,10 +41,18 @@ _LENGTHS = struct.Struct("<IQ")
 _CHECK = 16
 
 
+class _Header(TypedDict):
+    """What a record says of one answer."""
+
+    question: str
+    cost: dict[str, float]
+    cut: bool
+
+
 class Journal:
     """Answers on disk: first those that are there are read back, then new ones are appended."""
 
-    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, identity: Mapping[str, object]) -> None:
         """Open or begin a journal.
 
         Raises:
@@ -52,7 +60,7 @@ class Journal:
         """
         self._path = path
         self._where = 0
-        self._ahead: tuple[dict[str, Any], dict[str, Tensor], int] | None
+        self._ahead: tuple[Mapping[str, object], dict[str, Tensor], int] | None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -80,7 +88,7 @@ class Journal:
         if self._ahead is None:
             os.ftruncate(self._file, self._where)
 
-    def next(self, question: str) -> tuple[Mapping[str, Tensor], Cost, bool] | None:
+    def next(self, question: str) -> tuple[Mapping[str, Tensor], Spent, bool] | None:
         """The recorded answer to a question, the cost up to it, whether the budget cut it; None at the end.
 
         Raises:
@@ -88,7 +96,8 @@ class Journal:
         """
         if self._ahead is None:
             return None
-        header, arrays, self._where = self._ahead
+        found, arrays, self._where = self._ahead
+        header = cast(_Header, found)
         if header["question"] != question:
             folder = str(self._path.parent)
             raise ActmaxError(
@@ -96,9 +105,9 @@ class Journal:
                 "of actmax or of its libraries); start again with another --out."
             )
         self._look_ahead()
-        return arrays, Cost(**header["cost"]), bool(header["cut"])
+        return arrays, _spent(header["cost"]), header["cut"]
 
-    def add(self, question: str, answer: Mapping[str, Tensor], cost: Cost, *, cut: bool = False) -> None:
+    def add(self, question: str, answer: Mapping[str, Tensor], cost: Spent, *, cut: bool = False) -> None:
         """Append an answer."""
         self._append({"question": question, "cost": dataclasses.asdict(cost), "cut": cut}, answer)
 
@@ -106,7 +115,7 @@ class Journal:
         """Close the file."""
         os.close(self._file)
 
-    def _append(self, header: Mapping[str, Any], arrays: Mapping[str, Tensor]) -> None:
+    def _append(self, header: Mapping[str, object], arrays: Mapping[str, Tensor]) -> None:
         plain = {name: _plain(value).numpy() for name, value in arrays.items()}
         shapes = {name: [str(value.dtype), list(value.shape)] for name, value in plain.items()}
         head = json.dumps({**header, "arrays": shapes}).encode()
@@ -121,6 +130,13 @@ class Journal:
         if written < len(record):
             raise ActmaxError(f"No space is left for the journal {str(self._path)!r}; free some and resume.")
         self._where += len(record)
+
+
+def _spent(cost: Mapping[str, float]) -> Spent:
+    forward, backward, scored = (
+        int(cost[name]) for name in ("forward_tokens", "backward_tokens", "sequences_scored")
+    )
+    return Spent(forward, backward, scored, cost["seconds"])
 
 
 def question_of(kind: str, *parts: Tensor | float | int | str | None) -> str:
@@ -142,7 +158,7 @@ def _plain(value: Tensor) -> Tensor:
     return value.float() if value.dtype == torch.bfloat16 else value
 
 
-def _read(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Tensor], int]]:
+def _read(path: Path) -> Iterator[tuple[Mapping[str, object], dict[str, Tensor], int]]:
     """Whole records from the beginning, each with the place in the file where it ends."""
     end = 0
     with path.open("rb") as file:
@@ -162,7 +178,7 @@ def _read(path: Path) -> Iterator[tuple[dict[str, Any], dict[str, Tensor], int]]
             yield header, _arrays(header.pop("arrays"), content[n_head:]), end
 
 
-def _arrays(shapes: Mapping[str, Any], body: bytes) -> dict[str, Tensor]:
+def _arrays(shapes: Mapping[str, tuple[str, list[int]]], body: bytes) -> dict[str, Tensor]:
     arrays: dict[str, Tensor] = {}
     at = 0
     for name, (kind, shape) in shapes.items():
@@ -174,7 +190,7 @@ def _arrays(shapes: Mapping[str, Any], body: bytes) -> dict[str, Tensor]:
     return arrays
 
 
-def _check(found: Mapping[str, Any], mine: Mapping[str, Any], path: Path) -> None:
+def _check(found: Mapping[str, object], mine: Mapping[str, object], path: Path) -> None:
     if found.get("schema") != SCHEMA:
         raise ActmaxError(
             f"The search in {str(path.parent)!r} was begun by another version of actmax, which this one "

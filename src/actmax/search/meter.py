@@ -15,7 +15,7 @@ from actmax.errors import ActmaxError
 
 
 @dataclass(frozen=True)
-class Cost:
+class Spent:
     """What a search has spent."""
 
     forward_tokens: int = 0
@@ -50,9 +50,9 @@ class Meter:
         self._began = time.perf_counter()
 
     @property
-    def cost(self) -> Cost:
+    def cost(self) -> Spent:
         """What has been spent so far."""
-        return Cost(self._forward, self._backward, self._scored, self.seconds)
+        return Spent(self._forward, self._backward, self._scored, self.seconds)
 
     @property
     def seconds(self) -> float:
@@ -86,7 +86,7 @@ class Meter:
         self._forward += forward
         self._backward += backward
 
-    def resume(self, cost: Cost) -> None:
+    def resume(self, cost: Spent) -> None:
         """Stand where an earlier process stood."""
         self._forward, self._backward = cost.forward_tokens, cost.backward_tokens
         self._scored, self._before = cost.sequences_scored, cost.seconds

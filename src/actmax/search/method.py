@@ -16,8 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from actmax.inputs.soft import Vectors
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.soft import VectorSpace
+from actmax.inputs.tokens import TokenSpace
 from actmax.search.problem import Problem, Row
 from actmax.search.scorer import Scorer
 from actmax.settings import Settings
@@ -65,7 +65,7 @@ class Method(Settings, ABC):
 
     name: ClassVar[str]
     """As ``--method`` takes it."""
-    space: ClassVar[type[Tokens] | type[Vectors]] = Tokens
+    space: ClassVar[type[TokenSpace] | type[VectorSpace]] = TokenSpace
     """What it searches."""
     once: ClassVar[bool] = False
     """A second restart would do the same again (or all restarts are one batch)."""

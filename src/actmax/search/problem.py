@@ -1,8 +1,8 @@
 """What is searched for, whatever the method: an objective, and a space of inputs.
 
-A space says which inputs there are: sequences of tokens (:class:`actmax.inputs.tokens.Tokens`), or vectors in
-the place of token embeddings (:class:`actmax.inputs.soft.Vectors`). Both hold the model and the frame,
-without which nobody can say which sequences a text produces; a problem hands these on.
+A space says which inputs there are: sequences of tokens (:class:`actmax.inputs.tokens.TokenSpace`), or
+vectors in the place of token embeddings (:class:`actmax.inputs.soft.VectorSpace`). Both hold the model and
+the frame, without which nobody can say which sequences a text produces; a problem hands these on.
 
 1. ``gain = Σ weight · term`` over all terms but the cross-entropy, in float64.
 2. ``score = gain - price · nats per token``; minus infinity where nothing may be read.
@@ -19,9 +19,9 @@ import torch
 
 from actmax.errors import ActmaxError
 from actmax.inputs.frame import Frame
-from actmax.inputs.soft import Vectors
+from actmax.inputs.soft import VectorSpace
 from actmax.inputs.tokens import Row as Row
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.model import Model
 from actmax.models.sites import Unit
 from actmax.objectives.activation import Activation
@@ -39,7 +39,7 @@ class Problem:
     """An objective over a space of inputs."""
 
     objective: Objective
-    space: Tokens | Vectors
+    space: TokenSpace | VectorSpace
 
     def __post_init__(self) -> None:
         whole = len(self.frame.before) + self.space.length + len(self.frame.after)
@@ -48,7 +48,7 @@ class Problem:
                 f"Prefix, {self.space.length} positions and suffix are {whole} positions, but "
                 f"{self.model.name} reads at most {self.model.context}; shorten them."
             )
-        if isinstance(self.space, Vectors):
+        if isinstance(self.space, VectorSpace):
             self._check_vectors()
         else:
             self._check_tokens(self.space)
@@ -64,16 +64,16 @@ class Problem:
         return self.space.frame
 
     @property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> TokenSpace:
         """The space of a search over tokens."""
-        if not isinstance(self.space, Tokens):
+        if not isinstance(self.space, TokenSpace):
             raise TypeError("this problem is about vectors")
         return self.space
 
     @property
-    def vectors(self) -> Vectors:
+    def vectors(self) -> VectorSpace:
         """The space of a search over vectors."""
-        if not isinstance(self.space, Vectors):
+        if not isinstance(self.space, VectorSpace):
             raise TypeError("this problem is about tokens")
         return self.space
 
@@ -110,7 +110,7 @@ class Problem:
     @property
     def limit(self) -> float | None:
         """Text above this cross-entropy is not wanted (nats per token)."""
-        return self.space.max_cross_entropy if isinstance(self.space, Tokens) else None
+        return self.space.max_cross_entropy if isinstance(self.space, TokenSpace) else None
 
     @property
     def wants_nats(self) -> bool:
@@ -151,7 +151,7 @@ class Problem:
             if not 0 <= place < self.space.length:
                 raise _unread(place, self.space.length)
 
-    def _check_tokens(self, space: Tokens) -> None:
+    def _check_tokens(self, space: TokenSpace) -> None:
         read = space.least + len(self.frame.after)
         for place in self._places():
             if not 0 <= place < read:

@@ -77,11 +77,11 @@ def at_position(
         tokens: what by; the one that is there is left out.
         most: rows wanted.
     """
-    others = tokens[tokens != parent[0, position]]
+    fresh = tokens[tokens != parent[0, position]]
     found: list[Tensor] = []
     have = 0
-    size = len(others) if most is None else max(2 * most, 16)
-    for some in others.split(max(1, size)):
+    size = len(fresh) if most is None else max(2 * most, 16)
+    for some in fresh.split(max(1, size)):
         rows = parent.repeat(len(some), 1)
         rows[:, position] = some
         found.append(rows[problem.tokens.keep(rows)])

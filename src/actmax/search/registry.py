@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.search import methods as folder
 from actmax.search.method import Method
 from actmax.search.names import own_name
@@ -30,7 +30,7 @@ def methods() -> Mapping[str, type[Method]]:
 
 def token_methods() -> list[str]:
     """The names of those that search tokens."""
-    return [name for name, kind in methods().items() if kind.space is Tokens]
+    return [name for name, kind in methods().items() if kind.space is TokenSpace]
 
 
 def method_class(name: str) -> type[Method]:

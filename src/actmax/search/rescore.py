@@ -32,7 +32,7 @@ class Rescored:
     """The truth about one sequence of ids."""
 
     tokens: list[str]
-    """Each id decoded alone."""
+    """Each id decoded by itself."""
     text: str
     activation_of_ids: float
     activation_of_text: float

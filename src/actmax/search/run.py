@@ -19,12 +19,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from actmax.errors import ActmaxError
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.rng import stream
-from actmax.search.archive import Archive, Found
+from actmax.search.archive import Archive, FoundRow
 from actmax.search.identity import identity_of
 from actmax.search.journal import NAME, Journal
-from actmax.search.meter import BudgetSpent, Cost, share_of
+from actmax.search.meter import BudgetSpent, Spent, share_of
 from actmax.search.method import Method, Step, VectorState
 from actmax.search.problem import Problem, Row
 from actmax.search.scorer import Scorer
@@ -56,7 +56,7 @@ class Restart:
     number: int
     best: Solution | None
     """None where nothing that it scored may be given."""
-    curve: tuple[Found, ...]
+    curve: tuple[FoundRow, ...]
     """Every improvement of its best; ``at`` counts sequences from the beginning of the search."""
     steps: int
     ended: str
@@ -68,7 +68,7 @@ class Outcome:
     """What a search found, scored again."""
 
     restarts: tuple[Restart, ...]
-    cost: Cost
+    cost: Spent
     """Of the search, without the scoring at the end."""
     complete: bool
     """False where the user stopped it; all else holds what was reached."""
@@ -76,7 +76,7 @@ class Outcome:
     """The best distinct sequences of tokens, best first."""
     frontier: tuple[Solution, ...] = ()
     """Activation against nats per token: no other sequence that was run again beats one in both."""
-    candidates: tuple[Found, ...] = ()
+    candidates: tuple[FoundRow, ...] = ()
     """More of the best, as the search scored them (for :mod:`actmax.search.diversity`)."""
     last: VectorState | None = None
     """Where a search over vectors ended."""
@@ -228,21 +228,21 @@ def _search(method: Method, scorer: Scorer, number: int, seed: int, on_step: OnS
     except BudgetSpent:
         ended.why = SPENT
     except KeyboardInterrupt:
-        if not ended.steps and not isinstance(scorer.problem.space, Tokens):
+        if not ended.steps and not isinstance(scorer.problem.space, TokenSpace):
             raise
         ended.why = STOPPED
     return ended
 
 
-def _outcome(problem: Problem, ended: list[_Ended], cost: Cost) -> Outcome:
+def _outcome(problem: Problem, ended: list[_Ended], cost: Spent) -> Outcome:
     complete = all(one.why != STOPPED for one in ended)
-    if not isinstance(problem.space, Tokens):
+    if not isinstance(problem.space, TokenSpace):
         made = tuple(Restart(k, None, (), one.steps, one.why) for k, one in enumerate(ended))
         return Outcome(made, cost, complete, last=ended[-1].last, trace=ended[-1].trace)
     restarts: list[Restart] = []
     solutions: dict[Row, Solution] = {}
     frontier: dict[Row, Solution] = {}
-    candidates: dict[Row, Found] = {}
+    candidates: dict[Row, FoundRow] = {}
     for number, one in enumerate(ended):
         archive = one.archive
         mine = _rerun(problem, archive.found[:_RERUN], number)
@@ -264,7 +264,7 @@ def _outcome(problem: Problem, ended: list[_Ended], cost: Cost) -> Outcome:
     )
 
 
-def _rerun(problem: Problem, found: Iterable[Found], restart: int) -> list[Solution]:
+def _rerun(problem: Problem, found: Iterable[FoundRow], restart: int) -> list[Solution]:
     return sorted((solution_of(problem, one.ids, one.at, restart) for one in found), key=_order)
 
 

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from actmax.inputs.soft import Vectors
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.soft import VectorSpace
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.sites import Site
 from actmax.objectives.activation import site_profile
 from actmax.objectives.objective import sum_of
@@ -26,7 +26,7 @@ from actmax.search.archive import Archive
 from actmax.search.engine import Engine
 from actmax.search.first_order import promising
 from actmax.search.journal import Journal, question_of
-from actmax.search.meter import BudgetSpent, Cost, Meter
+from actmax.search.meter import BudgetSpent, Meter, Spent
 from actmax.search.problem import Problem
 from actmax.search.trunk import Seen, Trunk, common
 from actmax.shapes import Embeds, Ids, Scores
@@ -68,7 +68,7 @@ class Scorer:
         self._trunk: Trunk | None = None
 
     @property
-    def cost(self) -> Cost:
+    def cost(self) -> Spent:
         """What has been spent since the scorer was made."""
         return self.meter.cost
 
@@ -135,7 +135,7 @@ class Scorer:
         Raises:
             BudgetSpent: not all rows could be scored.
         """
-        if isinstance(self.problem.space, Tokens):
+        if isinstance(self.problem.space, TokenSpace):
             self._engine.count_root(False, paid=self._replaying)
         question = question_of("soft", embeds) if self._journal is not None else ""
         if (known := self._recorded(question)) is not None:
@@ -209,7 +209,7 @@ class Scorer:
         self.meter.spend(scored=len(embeds))
         answer = {**self._reduced(graph.seen), "slope": slope}
         space = self.problem.space
-        if isinstance(space, Vectors) and space.neighbors:
+        if isinstance(space, VectorSpace) and space.neighbors:
             reported = self.problem.reported
             value = graph.acts[reported.unit.site].detach()[..., list(space.neighbors)]
             answer["neighbors"] = site_profile(value, reported.positions)

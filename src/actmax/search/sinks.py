@@ -1,4 +1,4 @@
-"""The sink rule of a search: the median residual norm at the unit's depth, from ordinary sequences.
+"""The sink rule of a search: the median residual norm at the unit's depth, from random sequences.
 
 Where a corpus was observed, its median is the better one and can be given instead.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from actmax.inputs.tokens import Tokens
+from actmax.inputs.tokens import TokenSpace
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sinks import Sinks, residual_at, residual_norm
@@ -19,7 +19,7 @@ _STREAM = 2**31 + 1
 
 
 @torch.no_grad()
-def sinks_at(model: Model, site: Site, tokens: Tokens) -> Sinks | None:
+def sinks_at(model: Model, site: Site, tokens: TokenSpace) -> Sinks | None:
     """Sinks for units of a site, calibrated on random sequences of allowed tokens after BOS.
 
     Position 0 and the position after it are not part of the median (both may be sinks).

@@ -68,10 +68,10 @@ class Keeping(Prefix):
         return self.made[-1]
 
 
-def common(rows: Ids, others: Int[Tensor, "batch other"]) -> Int[Tensor, " batch"]:
+def common(rows: Ids, parents: Int[Tensor, "batch other"]) -> Int[Tensor, " batch"]:
     """How many first tokens each row shares with another; the last of its own always goes through again."""
-    n = min(rows.shape[1], others.shape[1])
-    equal: Tensor = (rows[:, :n] == others[:, :n]).long().cumprod(dim=1).sum(dim=1)
+    n = min(rows.shape[1], parents.shape[1])
+    equal: Tensor = (rows[:, :n] == parents[:, :n]).long().cumprod(dim=1).sum(dim=1)
     return equal.clamp_max(rows.shape[1] - 1)
 
 

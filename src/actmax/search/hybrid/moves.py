@@ -1,12 +1,12 @@
-"""Moves from one sequence to others of the same length.
+"""Moves from a sequence to its neighbours of the same length.
 
-1. ``substitute``: some tokens are replaced by ones that the gradient proposes, oftener near the end. The rank
-   among the proposals is drawn log-uniformly (on real models the order within the first hundreds says
+1. ``substitute``: some tokens are replaced by ones that the gradient proposes, more often near the end. The
+   rank among the proposals is drawn log-uniformly (on real models the order within the first hundreds says
    little).
 2. ``cross``: the beginning of the row and the end of another one (which is the reading end, and shares the
    row's keys and values).
 3. ``shift``: a token is deleted at one place and one (the same, or a proposed one) is inserted at another.
-4. ``copy``: one to four tokens are written over others (what comes again is probable).
+4. ``copy``: one to four tokens are written over the tokens of another place (what comes again is probable).
 5. A move other than ``substitute`` is followed by a substitution now and then, so that a token that has been
    moved can be fitted to its new place.
 6. ``merged``: what several better children of a row have changed, put together.
@@ -25,7 +25,7 @@ from torch import Tensor
 from actmax.search.problem import Row
 
 FREE: Mapping[str, float] = {"substitute": 4.0, "cross": 1.0}
-"""How often each move is drawn, relative to the others."""
+"""How often each move is drawn, relative to the rest."""
 PROBABLE: Mapping[str, float] = {"substitute": 4.0, "cross": 2.0, "shift": 1.0, "copy": 1.0}
 """With a limit of nats per token."""
 _FOLLOWED = 0.3
@@ -41,7 +41,7 @@ class Moves:
     radius: float
     """Tokens replaced at once, on average."""
     slant: float
-    """How much oftener (in nats) a position is drawn than the one before it."""
+    """How much more often (in nats) a position is drawn than the one before it."""
 
     def child(
         self, parent: Row, tokens: Int[Tensor, "pos k"], pool: Sequence[Row], rng: torch.Generator

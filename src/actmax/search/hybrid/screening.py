@@ -3,13 +3,13 @@
 1. Every allowed token is run through the first two blocks only (fewer for a unit in these), after BOS and
    prefix. That costs forward tokens of a shallow model and scores nothing. The residual vector, of length 1,
    describes the token.
-2. Score a part of what may be scored: the tokens with the shortest residual vectors, others at random, and
+2. Score a part of what may be scored: the tokens with the shortest residual vectors, random ones, and
    the problem's starts' last tokens. Alone after BOS most tokens of the default model become sinks in its
-   next block; the strongest inputs are mostly among the others, ordinary words with short vectors.
-3. Take the slopes of the score by the residual vector at some of the best tokens so far and at others. Most
-   of what changes the score lies in the space that the slopes span (an active subspace: Constantine, Dow &
-   Wang 2014, arXiv:1304.2070): its first directions, and products of two of them, are the features that
-   count. The vector's own dimensions are the others, with less weight.
+   next block; the strongest inputs are mostly among the rest, common words with short vectors.
+3. Take the slopes of the score by the residual vector at some of the best tokens so far and at random ones.
+   Most of what changes the score lies in the space that the slopes span (an active subspace: Constantine,
+   Dow & Wang 2014, arXiv:1304.2070): its first directions, and products of two of them, are the features that
+   count. The vector's own dimensions are features too, with less weight.
 4. Fit the scores by ridge regression and score the unscored tokens that are predicted best. Repeat from 3
    until ``share`` of the vocabulary is scored; a token whose slope is taken is counted again.
 
@@ -111,8 +111,8 @@ def looked_at(
     """The tokens at which slopes are taken, at most ``most``: the best, and random ones that may be read."""
     finite = scored_at[scores.isfinite()]
     best = finite[scores[scores.isfinite()].topk(min(_STEEP, len(finite))).indices]
-    others = finite[torch.randperm(len(finite), generator=rng)[:_RANDOM]]
-    both: Int[Tensor, " some"] = torch.cat([best, others[~torch.isin(others, best)]])[: max(0, most)]
+    random = finite[torch.randperm(len(finite), generator=rng)[:_RANDOM]]
+    both: Int[Tensor, " some"] = torch.cat([best, random[~torch.isin(random, best)]])[: max(0, most)]
     return both
 
 
@@ -132,7 +132,7 @@ def predicted_best(
         scored_at: the tokens that were scored.
         scores: what they gave; minus infinity where nothing may be read.
         chosen: which tokens are not wanted any more.
-        n: tokens wanted; fewer where there are not so many.
+        n: tokens wanted; fewer where there are fewer.
     """
     n = min(n, int((~chosen).sum()))
     if n <= 0:
@@ -180,9 +180,9 @@ def _features(
     parts = [_PLAIN * plain]
     if slopes is not None:
         directions = torch.linalg.svd(slopes, full_matrices=False).Vh[:_DIRECTIONS]
-        along = _standard(vectors @ directions.T, at)
-        one, other = torch.triu_indices(along.shape[1], along.shape[1])
-        parts += [along, along[:, one] * along[:, other]]
+        inner = _standard(vectors @ directions.T, at)
+        one, other = torch.triu_indices(inner.shape[1], inner.shape[1])
+        parts += [inner, inner[:, one] * inner[:, other]]
     features = torch.cat(parts, dim=1)
     return features - features[at].mean(dim=0)
 

@@ -90,5 +90,5 @@ def probable(
                     rows.append([*text[(k + size) % len(text), : length - size].tolist(), *end])
     rows = list(dict.fromkeys(map(tuple, rows)))
     ids = torch.tensor(rows, dtype=torch.long).reshape(-1, length)
-    kept: Tensor = ids[problem.tokens.keep(ids)]
-    return kept
+    given: Tensor = ids[problem.tokens.keep(ids)]
+    return given

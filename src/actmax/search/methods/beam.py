@@ -44,17 +44,17 @@ class Beam(Method):
     name: ClassVar[str] = "beam"
 
     width: Annotated[int, Ge(1)] = 15
-    """Rows kept (at most)."""
+    """Rows of the beam (at most)."""
     branch: Annotated[int, Ge(1)] = 15
-    """Continuations of each (at most)."""
+    """Continuations of each row (at most)."""
     top_k: Annotated[int, Ge(1)] = 512
-    """Tokens that the continuations are drawn from: so many of the most probable."""
+    """The number of most probable tokens that the continuations are drawn from."""
     temperature: Annotated[float, Gt(0)] = 1.0
-    """Of the draw."""
+    """Temperature of the draw."""
     chosen: Annotated[int, Ge(1)] = 6
-    """Tokens at the end that the objective chooses; what is before them the model writes alone."""
+    """Tokens at the end that the objective chooses; the model writes what is before them."""
     guided: Annotated[float, Interval(ge=0, le=1)] = 0.5
-    """Share of the continuations that the gradient chooses among the ``top_k``; the others are drawn."""
+    """Share of the continuations that the gradient chooses among the ``top_k``; the rest is drawn."""
     last: Annotated[float, Interval(ge=0, le=1)] = 0.2
     """Share of the budget for the last token, which is the one that most objectives read."""
 

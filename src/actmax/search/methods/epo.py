@@ -10,7 +10,7 @@ Thompson et al. 2024, "Fluent dreaming for language models", arXiv:2402.01702.
    proposes ``top_k`` tokens at every position.
 3. Each member has ``children``, each with one token replaced: position and proposal drawn uniformly.
 4. Of all members and children the one with the least loss under X_i becomes member i, so a penalty stays with
-   its member. A member that is kept keeps its gradient where it was taken under the same penalty.
+   its member. A member that stays has its gradient still, where it was taken under the same penalty.
 5. Every ``restart_every`` steps one penalty is drawn between ``restart_nats / restart_spread`` and
    ``restart_nats · restart_spread``, and the best under *that* penalty becomes every member.
 
@@ -45,13 +45,13 @@ class EPO(Method):
     population: Annotated[int, Ge(1)] = 8
     """Members."""
     children: Annotated[int, Ge(1)] = 32
-    """Of each member a step."""
+    """Children of each member in a step."""
     top_k: Annotated[int, Ge(1)] = 512
     """Proposals at a position."""
     penalty_min: Annotated[float, Gt(0)] = 0.1
-    """Of the least fluent member, in activation per nat."""
+    """Penalty of the least fluent member, in activation per nat."""
     penalty_max: Annotated[float, Gt(0)] = 10.0
-    """Of the most fluent member."""
+    """Penalty of the most fluent member."""
     scale: Annotated[float, Ge(0)] = 0.1
     """Standard deviations of the activation that a penalty of 1 is; 0: penalties are in its own units."""
     least_steps: Annotated[int, Ge(1)] = 12

@@ -35,7 +35,7 @@ class GCG(Method):
     name: ClassVar[str] = "gcg"
 
     batch: Annotated[int, Ge(1)] = 512
-    """Candidates a step."""
+    """Candidates per step."""
     top_k: Annotated[int, Ge(1)] = 256
     """Proposals at a position."""
     least_steps: Annotated[int, Ge(1)] = 12

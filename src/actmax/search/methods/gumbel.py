@@ -3,7 +3,7 @@
 Guo et al. 2021, "Gradient-based Adversarial Attacks against Text Transformers", arXiv:2104.13733.
 
 1. Θ holds one number for every position and allowed token: ``initial`` for the tokens of a random sequence, 0
-   for all others.
+   for the rest.
 2. Draw ``samples`` Gumbel-softmax mixtures of embeddings (temperature 1) and score them.
 3. Update Θ with Adam (learning rate 0.3) by the mean gradient.
 4. Every ``every`` updates draw ``hard`` sequences from the distribution and score them: these are the
@@ -36,11 +36,11 @@ class Gumbel(Method):
     lr: Annotated[float, Gt(0)] = 0.3
     """Adam's learning rate."""
     samples: Annotated[int, Ge(1)] = 10
-    """Mixtures a step."""
+    """Mixtures per step."""
     initial: float = 12.0
     """Θ of the tokens that it starts from."""
     temperature: Annotated[float, Gt(0)] = 1.0
-    """Of the softmax."""
+    """Temperature of the softmax."""
     every: Annotated[int, Ge(1)] = 5
     """Updates between two draws of sequences."""
     hard: Annotated[int, Ge(1)] = 10

@@ -9,8 +9,8 @@
 3. The pool is the ``pool`` best rows that differ enough (:mod:`actmax.search.hybrid.population`).
 4. Draw ``parents`` from the pool: better ones and those seldom used are drawn more often. A parent needs
    proposals at every position: the ``top_k`` of the one-hot gradient in turn with the ``top_k`` of the
-   gradient after the first block. A row that was better than its parent is lent its parent's; all others
-   have their own, taken the first time they are drawn. With a limit the gradient of the cross-entropy is
+   gradient after the first block. A row that was better than its parent is lent its parent's; the rest
+   has its own, taken the first time they are drawn. With a limit the gradient of the cross-entropy is
    part of it (at a price that is learned, step 7).
 5. Make ``batch`` children of each that have not been scored (:mod:`actmax.search.hybrid.moves`), mostly with
    one token changed; those that may not be given are dropped before they cost anything. Score them from the
@@ -71,29 +71,30 @@ class Hybrid(Method):
     pool: Annotated[int, Ge(1)] = 8
     """Rows that the search goes on from."""
     parents: Annotated[int, Ge(1)] = 3
-    """Of them that have children in a step."""
+    """Rows of the pool that have children in a step."""
     batch: Annotated[int, Ge(1)] = 24
-    """Children of each."""
+    """Children of each parent."""
     merge: Annotated[int, Ge(0)] = 6
     """Rows at most in which the changes of a parent's better children are put together."""
     top_k: Annotated[int, Ge(1)] = 128
     """Proposals of each gradient at a position."""
     known: Annotated[int, Ge(0)] = 8192
-    """Tokens whose vectors after the first block are made; 0 proposes by the embedding's gradient alone."""
+    """Tokens whose vectors after the first block are made; 0 proposes only by the embedding's gradient."""
     known_early: Annotated[int, Ge(0)] = 24576
     """The same for units in the first third of the model."""
     radius: Annotated[float, Ge(1)] = 1.3
     """Substitutions at once, on average."""
     slant: float = 0.1
-    """How much oftener a position is changed than the one before it (the logarithm)."""
+    """How much more often a position is changed than the one before it (the logarithm)."""
     near: Annotated[int, Ge(0)] = 3
-    """There, a substitution that has lost is left out on rows that differ in at most so many others."""
+    """For these units: a substitution that has lost is left out on rows that differ in at most this many
+    other positions."""
     polish: Annotated[float, Interval(ge=0, le=1)] = 0.3
-    """There, the last part of the sequences, in which only the best rows have children."""
+    """For these units: the last part of the sequences, in which only the best rows have children."""
     patience: Annotated[int, Ge(1)] = 1
     """Steps for each searched token without a better best before a new population is begun."""
     share: Annotated[float, Interval(gt=0, le=1)] = 0.05
-    """Of the vocabulary that may be scored where one token is searched."""
+    """Share of the vocabulary that may be scored where one token is searched."""
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
         """Evolve until the budget ends or nothing new can be proposed."""

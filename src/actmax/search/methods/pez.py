@@ -34,7 +34,7 @@ class PEZ(Method):
     lr: Annotated[float, Gt(0)] = 0.1
     """AdamW's learning rate."""
     weight_decay: Annotated[float, Ge(0)] = 0.1
-    """AdamW's."""
+    """AdamW's weight decay."""
     patience: Annotated[int, Ge(1)] = 200
     """Steps with the same projection after which this has converged."""
 

@@ -7,8 +7,8 @@ Erhan et al. 2009, "Visualizing Higher-Layer Features of a Deep Network", carrie
 2. ``loss = -a + λ·Σθ²``, where ``a`` is the activation of the unit, by default its mean over positions.
 3. Update θ with Adam (Kingma & Ba 2015), learning rate 0.001, 500 steps; weights stay frozen.
 
-All restarts go through the model as one batch. Each row's loss depends on its own vectors alone and Adam
-works entry by entry, so a restart's path does not depend on the others.
+All restarts go through the model as one batch. Each row's loss depends only on its own vectors and Adam works
+entry by entry, so a restart's path does not depend on the rest of the batch.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from actmax.inputs.soft import Vectors, tangent, to_shell
+from actmax.inputs.soft import VectorSpace, tangent, to_shell
 from actmax.objectives.penalties import shell_radius
 from actmax.search.answers import Slope
 from actmax.search.method import Method, Step, Steps, VectorState
@@ -35,7 +35,7 @@ class SoftAscent(AscentSettings, Method):
     """Adam on soft inputs; the objective carries the penalty λ·Σθ²."""
 
     name: ClassVar[str] = "soft-ascent"
-    space: ClassVar[type[Vectors]] = Vectors
+    space: ClassVar[type[VectorSpace]] = VectorSpace
     once: ClassVar[bool] = True
 
     def search(self, scorer: Scorer, problem: Problem, rng: torch.Generator) -> Steps:
