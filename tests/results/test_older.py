@@ -11,7 +11,7 @@ import pytest
 
 from actmax.results.plain import to_plain
 from actmax.results.saving import Saved
-from actmax.results.schema import kind_of, schema_of
+from actmax.results.schema import result_kind, schema_of
 
 FOLDERS = sorted((Path(__file__).parent / "data" / "0.1").iterdir())
 
@@ -19,7 +19,7 @@ FOLDERS = sorted((Path(__file__).parent / "data" / "0.1").iterdir())
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_folder_of_0_1_loads_with_every_number(folder: Path, tmp_path: Path) -> None:
     name = folder.name.partition("-")[0]
-    kind: type[Saved] = kind_of(name)
+    kind: type[Saved] = result_kind(name)
     result: Any = kind.load(folder)
     written = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator(schema_of(name)).validate(written)

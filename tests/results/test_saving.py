@@ -6,27 +6,17 @@ from dataclasses import fields
 
 import pytest
 
-from actmax.results.check import CheckResult
 from actmax.results.compare import CompareResult
 from actmax.results.frames import Framed
-from actmax.results.investigate import InvestigateResult
 from actmax.results.maximize import MaximizeResult
 from actmax.results.observe import ObserveResult
 from actmax.results.rendering import Renderer, renderer_of
-from actmax.results.reproduce import ReproduceResult
 from actmax.results.saving import Saved
-from actmax.results.schema import schema_of
+from actmax.results.schema import KINDS as FILES
+from actmax.results.schema import result_kind, schema_of
 from actmax.results.select import SelectResult
 
-KINDS = (
-    CheckResult,
-    CompareResult,
-    InvestigateResult,
-    MaximizeResult,
-    ObserveResult,
-    ReproduceResult,
-    SelectResult,
-)
+KINDS: tuple[type[Saved], ...] = tuple(result_kind(name) for name in FILES if name != "manifest")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -38,7 +38,7 @@ def full_scale(rows: Iterable[Along]) -> float:
     return max((abs(value) for row in rows for value in row.activations if math.isfinite(value)), default=0.0)
 
 
-def drawn(along: Along | None, text: str, full: float) -> Markup:
+def drawn_text(along: Along | None, text: str, full: float) -> Markup:
     """A text, coloured by the unit where it is known at each token."""
     if along is None or not along.tokens:
         return token(text)
@@ -47,7 +47,7 @@ def drawn(along: Along | None, text: str, full: float) -> Markup:
 
 def found_text(one: Candidate, full: float, *, method: str = "", colour: str = "") -> FoundText:
     """A candidate as a row."""
-    return FoundText(one.activation, one.cross_entropy, drawn(one.along, one.text, full), method, colour)
+    return FoundText(one.activation, one.cross_entropy, drawn_text(one.along, one.text, full), method, colour)
 
 
 def reading(positions: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from actmax.report.finding import described, plots
+from actmax.report.finding import method_pages, plots
 from actmax.report.page import Plot, pairs, render
 from actmax.results.check import CheckResult
 from actmax.results.finding import Check
@@ -38,7 +38,7 @@ def page(result: CheckResult) -> str:
         lead=lead(result),
         notices=interrupted(complete=result.complete),
         parts=drawn(result.checks),
-        methods=described(result.methods),
+        methods=method_pages(result.methods),
         settings=pairs(settings),
         manifest=pairs(manifest),
     )

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from actmax.legible import legible
 from actmax.numbers import count, number
 from actmax.report import compare_plots as figures
-from actmax.report.along import FoundText, alongs_of, drawn, found_text, full_scale, reading
+from actmax.report.along import FoundText, alongs_of, drawn_text, found_text, full_scale, reading
 from actmax.report.page import Stat, drawn_column, pairs, render
 from actmax.results.compare import CompareResult, reached
 from actmax.results.maximize import MaximizeResult
@@ -140,7 +140,7 @@ def _columns(result: CompareResult) -> list[ShownColumn]:
 
 def _text(result: CompareResult, one: MaximizeResult, full: float) -> MethodText:
     run = one.best_run
-    return MethodText(one.method, _colour(result, one), reached(one), drawn(run.along, run.text, full))
+    return MethodText(one.method, _colour(result, one), reached(one), drawn_text(run.along, run.text, full))
 
 
 def _colour(result: CompareResult, one: MaximizeResult) -> str:

@@ -44,8 +44,7 @@ def budget(result: CompareResult) -> Plot | None:
             x="sequences scored",
             y="best activation so far",
             level=level(result),
-            width=width,
-            height=_TALL,
+            size=(width, _TALL),
         )
         for name, width in (("budget", plots.HALF), ("budget-narrow", _NARROW))
     )
@@ -71,7 +70,7 @@ def frontiers(result: CompareResult) -> Plot | None:
         return None
     alt = f"Activation against cross-entropy for the texts of {count(len(series))} methods."
     drawing, narrow = (
-        plots.frontier(
+        plots.frontier_curves(
             name,
             alt,
             series,

@@ -77,7 +77,7 @@ def plots(pictures: Sequence[Picture], name: str) -> list[Plot]:
     return [draw(picture, f"{name}{k}") for k, picture in enumerate(pictures)]
 
 
-def described(methods: Sequence[Description]) -> list[tuple[Description, Markup]]:
+def method_pages(methods: Sequence[Description]) -> list[tuple[Description, Markup]]:
     """Descriptions of methods with their text as HTML."""
     return [(method, markdown(method.text)) for method in methods]
 

@@ -9,7 +9,7 @@ from markupsafe import escape
 
 from actmax.numbers import seconds
 from actmax.report.check import drawn, interrupted
-from actmax.report.finding import described, plots
+from actmax.report.finding import method_pages, plots
 from actmax.report.page import Stat, drawn_column, pairs, render, stats_of
 from actmax.report.tokens import token
 from actmax.results.investigate import InvestigateResult, TextFound
@@ -33,7 +33,7 @@ def page(result: InvestigateResult) -> str:
         figures=plots(result.pictures, "i"),
         again=plots(result.reproduced.pictures, "r") if result.reproduced else [],
         parts=drawn(result.checks),
-        methods=described(result.methods),
+        methods=method_pages(result.methods),
         took=seconds(result.seconds),
         settings=pairs(settings),
         manifest=pairs(manifest),

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from actmax.numbers import count, number, percent, seconds
 from actmax.report import maximize_plots as figures
-from actmax.report.along import alongs_of, drawn, found_text, full_scale, reading
+from actmax.report.along import alongs_of, drawn_text, found_text, full_scale, reading
 from actmax.report.page import Stat, drawn_column, pairs, render, stats_of
 from actmax.report.tokens import token_strip
 from actmax.results.maximize import MaximizeResult
@@ -64,7 +64,7 @@ def _context(result: MaximizeResult, most_runs: int = MOST_RUNS) -> dict[str, An
         "stats": _stats(result),
         "columns": _columns(result, runs, full),
         "marked": next((k for k, run in enumerate(runs) if run is best), None),
-        "best_drawing": None if best.along is None else drawn(best.along, best.text, full),
+        "best_drawing": None if best.along is None else drawn_text(best.along, best.text, full),
         "reading": reading(result.positions),
         "prefix": str(result.settings.get("prefix") or ""),
         "candidates": [found_text(one, full) for one in result.frontier[:MOST_CANDIDATES]],
@@ -93,7 +93,7 @@ def _figures(result: MaximizeResult) -> list[Any]:
 
 
 def _tokens(run: Run, full: float) -> Markup:
-    return token_strip(run.tokens) if run.along is None else drawn(run.along, run.text, full)
+    return token_strip(run.tokens) if run.along is None else drawn_text(run.along, run.text, full)
 
 
 def _order(run: Run, *, minimize: bool) -> float:

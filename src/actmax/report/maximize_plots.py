@@ -104,7 +104,7 @@ def frontier(result: MaximizeResult) -> Plot | None:
     if not result.frontier:
         return None
     points = [(item.cross_entropy, item.activation) for item in result.frontier]
-    drawing = plots.frontier(
+    drawing = plots.frontier_curves(
         "frontier",
         f"{count(len(points))} texts: activation against cross-entropy.",
         [plots.Points("", points)],

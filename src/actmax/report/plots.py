@@ -60,14 +60,13 @@ def curves(
     y: str,
     log: bool = False,
     level: Level | None = None,
-    width: int = HALF,
-    height: int = 290,
+    size: tuple[int, int] = (HALF, 290),
 ) -> Markup:
     """Lines over a common axis, for example the activation of every restart over steps.
 
-    Of more than 60 lines the strong and labelled ones and the first others are drawn.
+    Of more than 60 lines the strong and labelled ones and the first of the rest are drawn.
     """
-    drawing = figure(width, height)
+    drawing = figure(*size)
     (axis,) = axes(drawing)
     kept = sorted(lines, key=lambda line: (not line.strong, not line.label))[:_LINES]
     for line in reversed(kept):
@@ -139,14 +138,14 @@ def matrix(name: str, alt: str, values: NDArray[np.floating], *, x: str, y: str)
 
 @dataclass(frozen=True)
 class Points:
-    """The points of one method in :func:`frontier`."""
+    """The points of one method in :func:`frontier_curves`."""
 
     label: str
     at: Sequence[tuple[float, float]]
     colour: str = BLUE
 
 
-def frontier(
+def frontier_curves(
     name: str,
     alt: str,
     series: Sequence[Points],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from actmax.report.finding import described, plots
+from actmax.report.finding import method_pages, plots
 from actmax.report.page import drawn_column, pairs, render
 from actmax.report.tokens import token_strip
 from actmax.results.plain import to_plain
@@ -26,7 +26,7 @@ def page(result: ReproduceResult) -> str:
         runs=_runs(result.runs),
         notices=notices,
         figures=plots(result.pictures, "r"),
-        methods=described(result.methods),
+        methods=method_pages(result.methods),
         settings=pairs(settings),
         manifest=pairs(manifest),
     )

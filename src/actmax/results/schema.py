@@ -10,6 +10,7 @@ from actmax.errors import ActmaxError
 KINDS = {
     "check": "actmax.results.check:CheckResult",
     "compare": "actmax.results.compare:CompareResult",
+    "dictionary": "actmax.results.dictionary:DictionaryResult",
     "investigate": "actmax.results.investigate:InvestigateResult",
     "manifest": "actmax.results.manifest:Manifest",
     "maximize": "actmax.results.maximize:MaximizeResult",
@@ -20,7 +21,7 @@ KINDS = {
 """Kinds of files, each with its module and dataclass."""
 
 
-def kind_of(name: str) -> Any:
+def result_kind(name: str) -> Any:
     """The dataclass of a kind of file, for example of ``maximize`` or ``manifest``.
 
     Raises:
@@ -54,6 +55,6 @@ def schema_of(name: str) -> dict[str, Any]:
                 made["properties"] = {"schema": {"const": kind.schema}, **made["properties"]}
             return made
 
-    made = TypeAdapter(kind_of(name)).json_schema(schema_generator=AsWritten)
+    made = TypeAdapter(result_kind(name)).json_schema(schema_generator=AsWritten)
     # Within another result 0.1 left its kind out.
     return {"$schema": AsWritten.schema_dialect, **made, "required": ["schema", *made["required"]]}
