@@ -3,7 +3,9 @@
 1. Special and added tokens: control, not text.
 2. Rows of the embedding matrix beyond the tokenizer: no text has them.
 3. Ids that are not valid UTF-8 alone (byte fragments) or that decode to nothing.
-4. Tokens that their own text does not give again: decode → encode makes other ids of them.
+4. Tokens that no text gives: decode → encode makes other ids of them. Where a tokenizer treats the
+   beginning of a text otherwise than the rest (SentencePiece puts a space there, WordPiece marks what
+   continues a word), a token may be reached at the beginning or behind one of :data:`BEHIND`.
 5. Under-trained ("glitch") tokens (Land & Bartolo 2024, *Fishing for Magikarp*, arXiv:2405.05417): rows that
    training has hardly touched lie together in one clump. With the mean row taken off every row, a row of
    kinds 1 to 3 with at least :data:`CLUMP` others at a cosine above :data:`NEAR` is a reference, and any
@@ -33,6 +35,9 @@ REASONS = (SPECIAL, BEYOND, BYTES, UNREACHABLE, GLITCH)
 CLUMP = 3
 NEAR = 0.98
 LIKE = 0.97
+
+BEHIND = ("x", "\n", "7", ".", "the", "Q", "é", " ", "(", "o")
+"""What a token is tried behind where its place matters."""
 
 _ROWS = 4096
 """Rows of the embedding matrix that are compared at once."""
@@ -101,17 +106,50 @@ def _special(model: Model) -> Bool[Tensor, " vocab"]:
 def _alone(
     model: Model, real: Bool[Tensor, " vocab"]
 ) -> tuple[Bool[Tensor, " vocab"], Bool[Tensor, " vocab"]]:
-    """Which ids are no text on their own, and which ones their text does not give again."""
-    tokenizer: Any = model.tokenizer
+    """Which ids are no text on their own, and which ones no text gives."""
     ids = real.nonzero().flatten().tolist()
-    texts = tokenizer.batch_decode(
-        [[i] for i in ids], skip_special_tokens=False, clean_up_tokenization_spaces=False
+    texts, back = _there_and_back(model, (), ids)
+    fragments, unreachable = torch.zeros_like(real), torch.zeros_like(real)
+    if _place_matters(model):
+        start = tuple(int(i) for i in model.tokenizer.encode(BEHIND[0], add_special_tokens=False))
+        bare = len(str(model.tokenizer.decode(list(start), clean_up_tokenization_spaces=False)))
+        texts = [text[bare:] for text in _there_and_back(model, start, ids)[0]]
+        back = _behind(model, ids, back)
+    fragments[ids] = torch.tensor([not text or "\ufffd" in text for text in texts])
+    unreachable[ids] = ~torch.tensor(back)
+    return fragments, unreachable
+
+
+def _place_matters(model: Model) -> bool:
+    """Whether the tokenizer treats the beginning of a text otherwise than the rest."""
+    backend: Any = model.tokenizer.backend_tokenizer
+    letter = backend.normalizer.normalize_str("a") if backend.normalizer is not None else "a"
+    if backend.pre_tokenizer is not None:
+        letter = "".join(piece for piece, _ in backend.pre_tokenizer.pre_tokenize_str(letter))
+    marks = ("continuing_subword_prefix", "end_of_word_suffix")
+    return letter != "a" or any(getattr(backend.model, mark, None) for mark in marks)
+
+
+def _there_and_back(model: Model, start: tuple[int, ...], ids: list[int]) -> tuple[list[str], list[bool]]:
+    """The text of each id behind the tokens ``start``, and whether it gives the same ids again."""
+    tokenizer: Any = model.tokenizer
+    rows = [[*start, i] for i in ids]
+    texts: list[str] = tokenizer.batch_decode(
+        rows, skip_special_tokens=False, clean_up_tokenization_spaces=False
     )
     again = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    fragments, unreachable = torch.zeros_like(real), torch.zeros_like(real)
-    fragments[ids] = torch.tensor([not text or "\ufffd" in text for text in texts])
-    unreachable[ids] = torch.tensor([list(new) != [i] for new, i in zip(again, ids, strict=True)])
-    return fragments, unreachable
+    return texts, [list(new) == row for new, row in zip(again, rows, strict=True)]
+
+
+def _behind(model: Model, ids: list[int], reached: list[bool]) -> list[bool]:
+    """Which ids are reached at the beginning of a text (``reached``) or behind something."""
+    found = list(reached)
+    for text in BEHIND:
+        start = tuple(int(i) for i in model.tokenizer.encode(text, add_special_tokens=False))
+        left = [at for at, good in enumerate(found) if not good]
+        for at, good in zip(left, _there_and_back(model, start, [ids[at] for at in left])[1], strict=True):
+            found[at] = good
+    return found
 
 
 @torch.no_grad()

@@ -2,19 +2,18 @@
 
 The texts are tokenised on their own and never with the tokens between them. With the chat template the
 prefix, the searched tokens and the suffix are together the user's message, and what the template puts around
-a message (with the opening of the answer) joins the frame.
+a message (with the opening of the answer) joins the frame. Whether the template gives a searched text as it
+was scored is checked for each text (:func:`actmax.inputs.tokens.survives`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
-from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy, bos_id
+from actmax.inputs.chat import Chat, chat_of
 from actmax.models.model import Model
-
-_MARK = "ACTMAX-MESSAGE"
+from actmax.models.text import text_ids
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,10 @@ class Frame:
     after: tuple[int, ...] = ()
     bos: int | None = None
     """The id that ``before`` begins with, where a policy put it there."""
+    chat: Chat | None = field(default=None, compare=False)
+    """The template that gave ``before`` and ``after``."""
+    from_template: tuple[int, ...] = field(default=(), compare=False)
+    """``before`` as the template gives it: without a BOS that a policy put in front."""
 
     @property
     def text_before(self) -> tuple[int, ...]:
@@ -39,20 +42,14 @@ def frame_of(
     """The frame that the options describe.
 
     Raises:
-        ActmaxError: BOS or a chat template is asked for and the tokenizer has none.
+        ActmaxError: BOS or a chat template is asked for and the tokenizer has none; the template fails, or
+        does
+            not give the message once and as it is; a text has a token without an embedding.
     """
-    tokenizer: Any = model.tokenizer
-    first = bos_id(tokenizer, bos)
-    head, tail = prefix, suffix
-    if chat:
-        if not getattr(tokenizer, "chat_template", None):
-            raise ActmaxError(f"The tokenizer of {model.name} has no chat template; leave --chat out.")
-        message = [{"role": "user", "content": prefix + _MARK + suffix}]
-        whole = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
-        head, _, tail = whole.partition(_MARK)
-    before = tuple(tokenizer.encode(head, add_special_tokens=False)) if head else ()
-    after = tuple(tokenizer.encode(tail, add_special_tokens=False)) if tail else ()
-    if first is not None and before[:1] != (first,):
-        before = (first, *before)
+    first = bos_id(model.tokenizer, bos)
+    template = chat_of(model, prefix, suffix) if chat else None
+    head, tail = (prefix, suffix) if template is None else template.around()
+    own, after = text_ids(model, head), text_ids(model, tail)
+    before = own if first is None or own[:1] == (first,) else (first, *own)
     begun = first is not None and before[:1] == (first,) and not chat
-    return Frame(before, after, first if begun else None)
+    return Frame(before, after, first if begun else None, template, own)

@@ -9,6 +9,7 @@ import torch
 from actmax.errors import ActmaxError
 from actmax.inputs.frame import Frame
 from actmax.models.model import Model
+from actmax.models.text import text_ids
 from actmax.rng import stream
 from actmax.shapes import Embeds
 
@@ -54,12 +55,12 @@ def text_start(model: Model, text: str, restarts: range, seed: int) -> Embeds:
     """The embeddings of a text; restarts after the first are disturbed a little, or all would be one.
 
     Raises:
-        ActmaxError: the text has no tokens.
+        ActmaxError: the text has no tokens, or one without an embedding.
     """
-    ids = model.tokenizer.encode(text, add_special_tokens=False)
+    ids = text_ids(model, text)
     if not ids:
         raise ActmaxError("The text to start from has no tokens; give some, or leave --init-text out.")
-    rows = model.embedding[torch.tensor(ids, device=model.device)]
+    rows = model.embedding[torch.tensor(list(ids), device=model.device)]
     noise = random_start(model, len(ids), restarts, seed) * TEXT_NOISE
     first = torch.tensor([k == 0 for k in restarts], device=model.device)
     start: Embeds = rows + torch.where(first[:, None, None], torch.zeros_like(noise), noise)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from actmax.errors import ActmaxError
 from actmax.inputs.allowed import Allowed
+from actmax.inputs.chat import Chat
 from actmax.inputs.frame import Frame
 from actmax.models.model import Model
 from actmax.shapes import Ids
@@ -25,7 +26,11 @@ def survives(model: Model, ids: Ids, frame: Frame | None = None) -> Bool[Tensor,
     """Which rows come back as they are from decode → encode.
 
     With a frame they do so between its texts, so that what a user types is what was searched. Where the frame
-    holds special tokens, the tokenizer reads them from the text as themselves.
+    holds special tokens, the tokenizer reads them from the text as themselves. Where a chat template made the
+    frame, it is run on each row's text, and has to give the same ids.
+
+    Raises:
+        ActmaxError: the chat template fails on every row.
     """
     frame = frame or Frame()
     head, tail = list(frame.text_before), list(frame.after)
@@ -35,7 +40,32 @@ def survives(model: Model, ids: Ids, frame: Frame | None = None) -> Bool[Tensor,
         return torch.zeros(0, dtype=torch.bool)
     texts = tokenizer.batch_decode(rows, skip_special_tokens=False, clean_up_tokenization_spaces=False)
     again = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    return torch.tensor([list(new) == old for new, old in zip(again, rows, strict=True)])
+    good = torch.tensor([list(new) == old for new, old in zip(again, rows, strict=True)])
+    if frame.chat is not None and bool(good.any()):
+        good[good.clone()] = _through_template(frame, frame.chat, ids[good])
+    return good
+
+
+def _through_template(frame: Frame, chat: Chat, ids: Ids) -> Bool[Tensor, " batch"]:
+    """Which rows the model is given when their text is what the user says to the chat template."""
+    head = list(frame.before)
+    rows = [head + row for row in ids.tolist()]
+    texts = chat.tokenizer.batch_decode(
+        [head, *rows], skip_special_tokens=False, clean_up_tokenization_spaces=False
+    )
+    start = len(texts[0])
+    messages = [chat.render_or_none(text[start:]) for text in texts[1:]]
+    wholes = [message for message in messages if message is not None]
+    if not wholes:
+        chat.render(texts[1][start:])  # raises the template's reason
+    given = iter(chat.tokenizer(wholes, add_special_tokens=False)["input_ids"])
+    expected = [[*frame.from_template, *row, *frame.after] for row in ids.tolist()]
+    return torch.tensor(
+        [
+            message is not None and list(next(given)) == row
+            for message, row in zip(messages, expected, strict=True)
+        ]
+    )
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,11 @@ class Model:
         """Rows of the embedding matrix; may exceed the tokenizer's vocabulary."""
         return int(self.embedding.shape[0])
 
+    @cached_property
+    def has_tokens_beyond(self) -> bool:
+        """Whether the tokenizer has more tokens than the embedding matrix has rows."""
+        return len(self.tokenizer) > self.vocab_size
+
     @property
     def context(self) -> int:
         """Longest sequence that the position embeddings allow."""

@@ -27,6 +27,7 @@ from actmax.models.derived import Expansion, base_of, derive, expand, shown
 from actmax.models.model import Model
 from actmax.models.sites import EMBED, LOGITS, Site, tap
 from actmax.models.taps import Edit, attach, carry_on
+from actmax.models.text import check_ids
 from actmax.shapes import Acts, Embeds, Ids
 
 
@@ -173,6 +174,7 @@ def _forward(
     Every site of the plan is shown once, with edits done. Sites that are only edited count too: the model has
     to come that far.
     """
+    check_ids(model, ids)
     batch, length = (ids if ids is not None else embeds).shape[:2]  # type: ignore[union-attr]
     logits, embed, edits = Site(LOGITS), Site(EMBED), plan.edits
     hooked = {site for site in plan.sites | edits.keys() if site != logits}

@@ -25,6 +25,7 @@ from actmax.errors import ActmaxError, nearest
 from actmax.models.families import Tap
 from actmax.models.latents import latents_by_site, latents_by_unit
 from actmax.models.model import Model
+from actmax.models.text import text_ids
 from actmax.models.unit_names import split_unit
 
 EMBED, FINAL, LOGITS = "hook_embed", "ln_final.hook_normalized", "unembed.hook_logits"
@@ -262,10 +263,10 @@ def _in_range(value: int, bound: int, what: str, model: Model) -> None:
 
 
 def _token(model: Model, text: str) -> int:
-    ids = model.tokenizer.encode(text, add_special_tokens=False)
+    ids = text_ids(model, text)
     if len(ids) != 1:
         raise ActmaxError(f"{text!r} is {len(ids)} tokens, not one; give a token id or a text of one token.")
-    return int(ids[0])
+    return ids[0]
 
 
 def _direction(model: Model, site: Site, where: str) -> Float[Tensor, " width"]:
