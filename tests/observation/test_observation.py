@@ -290,9 +290,9 @@ def test_the_contract_of_the_file() -> None:
 def test_what_makes_no_sense_is_refused() -> None:
     model = tiny_model()
     windows = windows_of(tokens_of(TEXTS), length=8, bos=0)
-    with pytest.raises(ActmaxError, match="--top"):
+    with pytest.raises(ActmaxError, match="top must be at least 1"):
         observe(model, "hidden_states.2:7", corpus=windows, top=0)
-    with pytest.raises(ActmaxError, match="--context"):
+    with pytest.raises(ActmaxError, match="context must be at least 0"):
         observe(model, "hidden_states.2:7", corpus=windows, context=-1)
     with pytest.raises(ActmaxError, match="No unit"):
         observe(model, [], corpus=windows)

@@ -5,93 +5,80 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge
 
 from actmax.api.provenance import manifest_of
 from actmax.atlas.neuronpedia import export_neuronpedia
-from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
+from actmax.corpus.corpus import open_corpus
 from actmax.corpus.reading import WINDOWS_AT_ONCE, Readings, read_units
+from actmax.corpus.settings import DEFAULT_CORPUS, CorpusNames
 from actmax.corpus.windows import Windows, windows_of
 from actmax.errors import ActmaxError
-from actmax.inputs.bos import BosPolicy, bos_id, bos_policy
+from actmax.inputs.bos import bos_id
+from actmax.inputs.settings import BosPolicy
 from actmax.models.model import Model
 from actmax.models.sinks import SINK_MULTIPLE
 from actmax.models.sites import Unit, resolve
 from actmax.observation.observation import observe_unit
+from actmax.observation.settings import ObserveSettings
 from actmax.progress import Progress, silent
 from actmax.results.manifest import Manifest
 from actmax.results.observe import ObservationSettings, ObservedCorpus, ObserveResult, ReadingCost
-
-MAX_TOKENS = 128_000
-"""Tokens that are read unless asked otherwise: about a thousand windows."""
-
-WINDOW = 128
-"""Positions of a window."""
+from actmax.settings import INTERNAL, keywords
 
 
+@dataclass(frozen=True, kw_only=True)
+class ObserveArguments(ObserveSettings):
+    """The arguments of :func:`observe` in Python."""
+
+    corpus: CorpusNames | Windows = DEFAULT_CORPUS  # type: ignore[assignment]  # wider than the option
+    """As for :func:`actmax.corpus.corpus.open_corpus`, or windows that are already cut (``window``,
+    ``max_tokens``, ``field`` and ``bos`` then are theirs)."""
+    windows_at_once: Annotated[int, Ge(1), INTERNAL] = WINDOWS_AT_ONCE
+    """Windows of a batch."""
+    progress: Annotated[Progress, INTERNAL] = silent
+    """Called with how far fetching, tokenising and reading are."""
+
+
+@keywords(ObserveArguments)
 def observe(
-    model: Model,
-    units: str | Unit | Sequence[str | Unit],
-    *,
-    corpus: str | os.PathLike[str] | Sequence[str] | Windows = DEFAULT_CORPUS,
-    top: int = 20,
-    context: int = 32,
-    window: int = WINDOW,
-    max_tokens: int | None = MAX_TOKENS,
-    field: str = "text",
-    bos: BosPolicy = "auto",
-    include_sinks: bool = False,
-    all_examples: bool = False,
-    windows_at_once: int = WINDOWS_AT_ONCE,
-    progress: Progress = silent,
-    command: str = "",
+    model: Model, units: str | Unit | Sequence[str | Unit], settings: ObserveArguments
 ) -> ObserveResult:
     """The strongest and the typical examples of some units in real text, with statistics.
 
     Ctrl-C ends the reading early; the result then says that it is not complete.
 
     Args:
-        model: from :func:`actmax.models.load.load`.
+        model: from :func:`actmax.load`.
         units: names such as ``hidden_states.4:90``, or units.
-        corpus: as for :func:`actmax.corpus.corpus.open_corpus`, or windows that are already cut (``window``,
-            ``max_tokens``, ``field`` and ``bos`` then are theirs).
-        top: examples at either end.
-        context: tokens shown on either side of an example.
-        window: positions that the model reads at once, with BOS; cut to the model's context.
-        max_tokens: tokens to read, in windows spread evenly over the corpus; None or 0 reads all.
-        field: which field of a JSON object, or column of a table, holds the text.
-        bos: whether windows begin with BOS.
-        include_sinks: keep sinks, and position 0 where it holds a token.
-        all_examples: do not look for one example a document and a context.
-        windows_at_once: rows of a batch.
-        progress: told of fetching, tokenising and reading.
-        command: the command line, for the manifest.
+        settings: as keyword arguments, see below.
 
     Raises:
-        ActmaxError: a unit or corpus that cannot be read, or settings that make no sense; the sentence names
-            the mend.
+        ActmaxError: a unit or corpus that cannot be read, or settings that make no sense; the sentence says
+            what to do.
     """
-    _check(top=top, context=context)
     given = [units] if isinstance(units, str | Unit) else list(units)
     if not given:
         raise ActmaxError("No unit was named; give at least one, for example hidden_states.4:90.")
     resolved = tuple(unit if isinstance(unit, Unit) else resolve(model, unit) for unit in given)
-    policy = bos_policy(bos)
-    max_tokens = max_tokens or None
-    if isinstance(corpus, Windows):
-        windows = corpus
-    else:
-        first = bos_id(model.tokenizer, policy)
-        names = os.fspath(corpus) if isinstance(corpus, str | os.PathLike) else list(corpus)
-        tokens = open_corpus(names, model.tokenizer, field=field, max_tokens=max_tokens, progress=progress)
-        windows = windows_of(tokens, length=min(window, model.context), bos=first, max_tokens=max_tokens)
+    windows = _windows(model, settings)
     started = time.perf_counter()
-    readings = read_units(model, resolved, windows, windows_at_once=windows_at_once, progress=progress)
+    readings = read_units(
+        model, resolved, windows, windows_at_once=settings.windows_at_once, progress=settings.progress
+    )
     seconds = time.perf_counter() - started
     observed = tuple(
         observe_unit(
-            readings, k, top=top, context=context, include_sinks=include_sinks, all_examples=all_examples
+            readings,
+            k,
+            top=settings.top,
+            context=settings.context,
+            include_sinks=settings.include_sinks,
+            all_examples=settings.all_examples,
         )
         for k in range(len(resolved))
     )
@@ -102,12 +89,32 @@ def observe(
         corpus=described,
         units=observed,
         settings=ObservationSettings(
-            top, context, max_tokens, field, policy, include_sinks, all_examples, sink_multiple=SINK_MULTIPLE
+            settings.top,
+            settings.context,
+            settings.max_tokens or None,
+            settings.field,
+            settings.bos,
+            settings.include_sinks,
+            settings.all_examples,
+            sink_multiple=SINK_MULTIPLE,
         ),
         cost=ReadingCost(described.tokens, seconds),
-        manifest=_manifest(model, windows, policy, command),
+        manifest=_manifest(model, windows, settings.bos),
         complete=readings.complete,
     )
+
+
+def _windows(model: Model, settings: ObserveArguments) -> Windows:
+    corpus = settings.corpus
+    if isinstance(corpus, Windows):
+        return corpus
+    most = settings.max_tokens or None
+    names = os.fspath(corpus) if isinstance(corpus, str | os.PathLike) else list(corpus)
+    first = bos_id(model.tokenizer, settings.bos)
+    tokens = open_corpus(
+        names, model.tokenizer, field=settings.field, max_tokens=most, progress=settings.progress
+    )
+    return windows_of(tokens, length=min(settings.window, model.context), bos=first, max_tokens=most)
 
 
 def describe_corpus(readings: Readings) -> ObservedCorpus:
@@ -129,17 +136,9 @@ def describe_corpus(readings: Readings) -> ObservedCorpus:
     )
 
 
-def _check(*, top: int, context: int) -> None:
-    if top < 1:
-        raise ActmaxError(f"--top must be at least 1 (got {top}).")
-    if context < 0:
-        raise ActmaxError(f"--context must be at least 0 (got {context}).")
-
-
-def _manifest(model: Model, windows: Windows, policy: BosPolicy, command: str) -> Manifest:
+def _manifest(model: Model, windows: Windows, policy: BosPolicy) -> Manifest:
     meant = "none was added" if windows.bos is None else f"id {windows.bos} begins every window"
-    made = manifest_of(model, seed=0, bos=f"{policy} ({meant})", corpus_sha256=windows.tokens.text_sha256)
-    return replace(made, command=command or made.command)
+    return manifest_of(model, seed=0, bos=f"{policy} ({meant})", corpus_sha256=windows.tokens.text_sha256)
 
 
 def save_neuronpedia(result: ObserveResult, folder: Path) -> None:

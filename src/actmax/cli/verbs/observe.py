@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -47,10 +46,9 @@ def observe(
     opened = machine.load(quiet=output.quiet)
     from actmax.api.observe import observe as look
     from actmax.cli.show.observe import show_observed
-    from actmax.results.manifest import command_line
 
     with progress_bar(quiet=output.quiet) as progress:
-        result = look(opened, units, **vars(settings), progress=progress, command=command_line(sys.argv))
+        result = look(opened, units, **vars(settings), progress=progress)
     if output.out is not None and export.neuronpedia:
         from actmax.api.observe import save_neuronpedia
 
