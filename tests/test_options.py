@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from actmax.cli.main import build_app
 from actmax.cli.hyperparameters import method_options
+from actmax.cli.main import build_app
 from actmax.cli.registry import all_verbs
 from actmax.search.names import hyperparameters
 from actmax.search.registry import methods

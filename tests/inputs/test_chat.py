@@ -11,7 +11,7 @@ from tests.tiny import tiny_model, tiny_net, tiny_tokenizer
 from actmax.errors import ActmaxError
 from actmax.inputs.allowed import allowed_tokens
 from actmax.inputs.frame import frame_of
-from actmax.inputs.tokens import Tokens, survives
+from actmax.inputs.tokens import TokenSpace, survives
 from actmax.models.load import wrap
 from actmax.models.model import Model
 
@@ -110,7 +110,7 @@ def test_bos_that_a_policy_put_before_a_template_is_not_counted_as_its() -> None
 def test_a_template_that_refuses_every_text_says_why() -> None:
     refuses = "{% if 'Messages' not in messages[0]['content'] %}{{ raise_exception('only that') }}{% endif %}"
     model = chatty(refuses + "{{ messages[0]['content'] }}")
-    tokens = Tokens(model, allowed_tokens(model), frame_of(model, chat=True))
+    tokens = TokenSpace(model, allowed_tokens(model), frame_of(model, chat=True))
     with pytest.raises(ActmaxError, match="refuses the message: only that"):
         tokens.random(3, 2, torch.Generator().manual_seed(0))
 
