@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 
 import actmax
-from actmax.api.check import MAX_TOKENS, WINDOW
+from actmax.api.check import WINDOW
 from actmax.api.investigate import investigate
 from actmax.checks.assumption import Measure
 from actmax.checks.ranks import rank_p
 from actmax.checks.run import OTHERS, gather, measures, sample_of
+from actmax.checks.settings import CheckSettings
 from actmax.checks.shuffled import shuffled_copy
 from actmax.checks.verdicts import LEVEL, standing
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
@@ -139,9 +140,9 @@ def false_alarms(model: Model, n: int, seed: int) -> str:
     Each is judged against 19 of the others, drawn at random, and against 20 units of a second shuffled copy;
     all units of a copy share one reading and one batch of ascents.
     """
-    tokens = open_corpus(DEFAULT_CORPUS, model.tokenizer, max_tokens=MAX_TOKENS)
+    tokens = open_corpus(DEFAULT_CORPUS, model.tokenizer, max_tokens=CheckSettings().max_tokens)
     bos = model.tokenizer.bos_token_id
-    windows = windows_of(tokens, length=WINDOW, bos=bos, max_tokens=MAX_TOKENS)
+    windows = windows_of(tokens, length=WINDOW, bos=bos, max_tokens=CheckSettings().max_tokens)
     found = []
     for k, others in enumerate((n + OTHERS - 1, OTHERS)):
         copied = shuffled_copy(model, seed + k)

@@ -25,7 +25,7 @@ UNIT = "blocks.1.mlp.hook_pre:0"
 
 @pytest.fixture(scope="module")
 def story() -> InvestigateResult:
-    return investigate(triggered("a", "b", "c"), UNIT, runs=3, method=None, texts=[" d a f"], **BRIEF)  # type: ignore[arg-type]
+    return investigate(triggered("a", "b", "c"), UNIT, runs=3, method=None, text=[" d a f"], **BRIEF)  # type: ignore[arg-type]
 
 
 def test_the_story_is_whole_and_its_sentences_hold_its_numbers(story: InvestigateResult) -> None:
@@ -137,7 +137,7 @@ def test_a_planted_unit_that_the_output_reads_stands_out_in_the_conclusion() -> 
     ],
 )
 def test_ctrl_c_keeps_what_is_done(stage: str, checks: list[str], soft: bool, reproduced: bool) -> None:
-    def stop(now: str, done: int, total: int | None) -> None:
+    def stop(now: str, done: int, total: int | None, **rest: str) -> None:
         if now == stage:
             raise KeyboardInterrupt
 
@@ -153,7 +153,7 @@ def test_ctrl_c_keeps_what_is_done(stage: str, checks: list[str], soft: bool, re
 
 
 def test_ctrl_c_before_anything_is_known_keeps_nothing() -> None:
-    def stop(now: str, done: int, total: int | None) -> None:
+    def stop(now: str, done: int, total: int | None, **rest: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -164,7 +164,7 @@ def test_ctrl_c_before_anything_is_known_keeps_nothing() -> None:
 
 def test_mistakes_are_sentences() -> None:
     model = tiny_model()
-    with pytest.raises(ActmaxError, match=r"--others must be at least 1 \(got 0\)"):
+    with pytest.raises(ActmaxError, match=r"others must be at least 1 \(got 0\)"):
         check(model, "hidden_states.2:5", **{**BRIEF, "others": 0})  # type: ignore[arg-type]
     with pytest.raises(ActmaxError, match="at least 2"):
         investigate(model, "hidden_states.2:5", runs=1, **BRIEF)  # type: ignore[arg-type]

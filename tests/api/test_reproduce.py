@@ -12,6 +12,7 @@ from tests.tiny import tiny_model
 from actmax.api.maximize import maximize
 from actmax.api.reproduce import reproduce
 from actmax.errors import ActmaxError
+from actmax.progress import Counted
 from actmax.results.reproduce import ReproduceResult
 from actmax.results.schema import schema_of
 
@@ -58,11 +59,11 @@ def test_mistakes_are_sentences() -> None:
 
 
 def test_an_interruption_keeps_what_was_done() -> None:
-    def stop(index: int, total: int, note: str) -> None:
-        if index == 3:
+    def stop(stage: str, done: int, total: int | None, *, unit: Counted = "", note: str = "") -> None:
+        if done == 3:
             raise KeyboardInterrupt
 
-    result = reproduce(tiny_model(), "hidden_states.2:5", runs=3, length=3, steps=9, on_step=stop)
+    result = reproduce(tiny_model(), "hidden_states.2:5", runs=3, length=3, steps=9, progress=stop)
     assert not result.complete
     assert result.settings["steps_done"] == 3
 
@@ -93,17 +94,17 @@ def test_a_token_method_is_compared_with_random_tokens_and_an_unrelated_unit(bri
 
 
 def test_an_interruption_keeps_the_runs_of_a_token_method_that_are_done(brief: dict[str, Any]) -> None:
-    def stop(index: int, total: int, note: str) -> None:
+    def stop(stage: str, done: int, total: int | None, *, unit: Counted = "", note: str = "") -> None:
         if "run 3" in note:
             raise KeyboardInterrupt
 
-    result = reproduce(tiny_model(), "hidden_states.2:5", runs=5, on_step=stop, **brief)
+    result = reproduce(tiny_model(), "hidden_states.2:5", runs=5, progress=stop, **brief)
     assert not result.complete
     assert len(result.runs) == 2
     assert result.unrelated == ()
 
-    def at_once(index: int, total: int, note: str) -> None:
+    def at_once(stage: str, done: int, total: int | None, *, unit: Counted = "", note: str = "") -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        reproduce(tiny_model(), "hidden_states.2:5", runs=5, on_step=at_once, **brief)
+        reproduce(tiny_model(), "hidden_states.2:5", runs=5, progress=at_once, **brief)

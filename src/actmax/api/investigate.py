@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
-from actmax.api.check import MAX_TOKENS, described, refuse_impossible, windows_for
+from actmax.api.check import described, protocol_of, windows_for
 from actmax.api.provenance import manifest_of
 from actmax.api.reproduce import of_optima
 from actmax.api.searched import named_method, search_text
 from actmax.checks.conclusion import Driven, concluded, driven, observed
 from actmax.checks.intervention import Intervention, intervene
 from actmax.checks.registry import descriptions
-from actmax.checks.run import OTHERS, QUICK, Battery, gather, judged, sample_of
+from actmax.checks.run import Battery, gather, judged, sample_of
 from actmax.checks.sample import UnitSample
+from actmax.checks.settings import InvestigateSettings
 from actmax.checks.texts import GIVEN, SourcedText
-from actmax.corpus.corpus import DEFAULT_CORPUS
-from actmax.corpus.windows import Windows
-from actmax.errors import ActmaxError
 from actmax.inputs.bos import BosPolicy
 from actmax.models.model import Model
 from actmax.models.sites import Unit, resolve
 from actmax.observation.observation import observe_unit
-from actmax.progress import Progress, silent
+from actmax.progress import Progress
 from actmax.results.finding import Passage
 from actmax.results.investigate import InvestigateResult, Observed
 from actmax.results.observed_unit import UnitObservation
 from actmax.results.reproduce import ReproduceResult
+from actmax.settings import keywords, provenance
 
-RUNS = 10
 _SHOWN = 10
 _NOTHING = Battery((), measured=False, complete=False)
 
@@ -65,23 +61,8 @@ class _Known:
         return observed(unit, checks), driven(facts), concluded(checks)
 
 
-def investigate(
-    model: Model,
-    unit: str | Unit,
-    *,
-    corpus: str | os.PathLike[str] | Sequence[str] | Windows = DEFAULT_CORPUS,
-    max_tokens: int | None = MAX_TOKENS,
-    runs: int = RUNS,
-    others: int = OTHERS,
-    steps: int = QUICK.steps,
-    length: int = QUICK.length,
-    shuffled: bool = True,
-    method: str | None = "text",
-    texts: Sequence[str] = (),
-    bos: BosPolicy = "auto",
-    seed: int = 0,
-    progress: Progress = silent,
-) -> InvestigateResult:
+@keywords(InvestigateSettings)
+def investigate(model: Model, unit: str | Unit, settings: InvestigateSettings) -> InvestigateResult:
     """Observation, intervention, their agreement, reproducibility, all checks, and a conclusion.
 
     One reading of the corpus and one batch of soft ascents serve all parts. Once the corpus has been read
@@ -90,18 +71,7 @@ def investigate(
     Args:
         model: from :func:`actmax.load`.
         unit: ``SITE:INDEX``.
-        corpus: name, path or windows.
-        max_tokens: of the corpus.
-        runs: of soft ascent.
-        others: random units of the site to compare with.
-        steps: of soft ascent.
-        length: positions that are optimised.
-        shuffled: whether a copy with shuffled weights is checked too.
-        method: the token method that searches text; None for none.
-        texts: further texts to judge.
-        bos: whether windows begin with BOS.
-        seed: everything random is drawn from it.
-        progress: called with the stage and how far it is.
+        settings: as keyword arguments.
 
     Raises:
         ActmaxError: an unknown unit, corpus or method, or a setting out of range.
@@ -109,25 +79,12 @@ def investigate(
     """
     began = time.perf_counter()
     target = unit if isinstance(unit, Unit) else resolve(model, unit)
-    refuse_impossible(others=others, steps=steps, length=length)
-    if runs < 2:
-        raise ActmaxError(f"--runs must be at least 2 (got {runs}): runs are compared with one another.")
-    name = None if method is None else named_method(method)
-    windows = windows_for(model, corpus, max_tokens=max_tokens, bos=bos, progress=progress)
-    sample = sample_of(model, target, windows, seed, others, progress)
-    protocol = replace(QUICK, steps=steps, length=length)
+    name = named_method(settings.method)
+    windows = windows_for(model, settings)
+    sample = sample_of(model, target, windows, settings.seed, settings.others, settings.progress)
     known = _Known()
-    given = [SourcedText(GIVEN, text) for text in texts]
     try:
-        material = gather(sample, seed, protocol=protocol, runs=runs, progress=progress)
-        known.reproduced = of_optima(model, target, sample.others, material.optima, protocol, seed, began)
-        found, stopped = _searched(sample, name, seed, bos, progress)
-        material = replace(material, texts=(*given, *found))
-        known.intervention = intervene(material)
-        if stopped:
-            raise KeyboardInterrupt
-        known.battery = judged(material, shuffled=shuffled, progress=progress)
-        known.conclusion = known.concluded(target.name, name)
+        _look(sample, settings, name, known)
     except KeyboardInterrupt:
         known.battery = replace(known.battery, complete=False)
     done, reached = known.battery, known.intervention
@@ -136,7 +93,7 @@ def investigate(
         site=target.site.name,
         index=target.index,
         model=model.name,
-        seed=seed,
+        seed=settings.seed,
         conclusion=known.conclusion,
         corpus=described(windows),
         seen=_seen(sample),
@@ -146,15 +103,40 @@ def investigate(
         pictures=() if reached is None else (reached.picture,),
         reproduced=known.reproduced,
         checks=done.checks,
-        shuffled=shuffled and done.complete,
+        shuffled=settings.shuffled and done.complete,
         others=tuple(other.name for other in sample.others),
-        settings=asdict(protocol)
-        | {"runs": runs, "others": len(sample.others), "max_tokens": max_tokens, "method": name},
+        settings=asdict(protocol_of(settings))
+        | provenance(settings)
+        | {"others": len(sample.others), "method": name},
         seconds=time.perf_counter() - began,
-        manifest=manifest_of(model, seed=seed, bos=bos, corpus_sha256=windows.tokens.text_sha256),
+        manifest=manifest_of(
+            model, seed=settings.seed, bos=settings.bos, corpus_sha256=windows.tokens.text_sha256
+        ),
         complete=done.complete,
         methods=descriptions("investigate", "reproducibility"),
     )
+
+
+def _look(sample: UnitSample, settings: InvestigateSettings, method: str | None, known: _Known) -> None:
+    """Make every part, in their order.
+
+    Raises:
+        KeyboardInterrupt: stopped; what is done is in ``known``.
+    """
+    seed, progress, protocol = settings.seed, settings.progress, protocol_of(settings)
+    began = time.perf_counter()
+    material = gather(sample, seed, protocol=protocol, runs=settings.runs, progress=progress)
+    known.reproduced = of_optima(
+        sample.model, sample.unit, sample.others, material.optima, protocol, seed, began
+    )
+    found, stopped = _searched(sample, method, seed, settings.bos, progress)
+    given = [SourcedText(GIVEN, text) for text in settings.text]
+    material = replace(material, texts=(*given, *found))
+    known.intervention = intervene(material)
+    if stopped:
+        raise KeyboardInterrupt
+    known.battery = judged(material, shuffled=settings.shuffled, progress=progress)
+    known.conclusion = known.concluded(sample.unit.name, method)
 
 
 def _searched(

@@ -16,11 +16,10 @@ from actmax.corpus.corpus import DEFAULT_CORPUS
 from actmax.models.model import Model
 from actmax.models.sites import Unit
 from actmax.objectives.activation import Positions
+from actmax.progress import Progress
 from actmax.results.manifest import Manifest
 from actmax.results.reproduce import RepeatedRun
 from actmax.search.settings import Progressed, SearchSettings
-
-Told = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class TokenRuns:
     """Of the last run; they differ in the seed."""
 
     def agreement(self, model: Model) -> Agreement:
-        """How far they agree."""
+        """The agreement of the runs."""
         ids = torch.tensor([run.ids for run in self.made])
         return token_agreement(model, ids, torch.tensor([run.activation_final for run in self.made]))
 
@@ -49,12 +48,13 @@ class TokenSearch:
     runs: int
     seed: int
 
-    def of(self, model: Model, unit: Unit, told: Told) -> TokenRuns:
+    def of(self, model: Model, unit: Unit, progress: Progress) -> TokenRuns:
         """Run it; Ctrl-C ends it after the runs that are done."""
         made: list[RepeatedRun] = []
         manifest: Manifest | None = None
+        total = self.runs * self.settings.budget
         try:
-            told(0, self.runs * self.settings.budget, f"{unit.name}: reading the corpus")
+            progress("searching", 0, total, note=f"{unit.name}: reading the corpus")
             known = corpus_starts(
                 model,
                 unit,
@@ -64,10 +64,10 @@ class TokenSearch:
                 corpus=self.settings.corpus or DEFAULT_CORPUS,
             )
             for k in range(self.runs):
-                told(k * self.settings.budget, self.runs * self.settings.budget, self._note(unit, k))
+                progress("searching", k * self.settings.budget, total, note=self._note(unit, k))
                 settings = replace(self.settings, positions=self.positions, seed=self.seed + k)
                 method = method_of(self.method, settings)
-                show = self._telling(unit, k, told)
+                show = self._telling(unit, k, progress)
                 result = maximize_tokens(model, unit, method, settings, show, known)
                 if not result.complete:
                     return TokenRuns(tuple(made), False, manifest)
@@ -87,12 +87,12 @@ class TokenSearch:
             return TokenRuns(tuple(made), False, manifest)
         return TokenRuns(tuple(made), True, manifest)
 
-    def _telling(self, unit: Unit, k: int, told: Told) -> Callable[[Progressed], None]:
+    def _telling(self, unit: Unit, k: int, progress: Progress) -> Callable[[Progressed], None]:
         budget, note = self.settings.budget, self._note(unit, k)
 
         def tell(at: Progressed) -> None:
             done = k * budget + at.index
-            told(min(done, self.runs * budget), self.runs * budget, note)
+            progress("searching", min(done, self.runs * budget), self.runs * budget, note=note)
 
         return tell
 

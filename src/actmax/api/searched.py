@@ -24,17 +24,17 @@ class Searched:
     """False where the user stopped it."""
 
 
-def named_method(method: str) -> str:
-    """The own name of a method that searches tokens.
+def named_method(method: str | None) -> str | None:
+    """The own name of a method that searches tokens; None where there is to be no search.
 
     Raises:
-        ActmaxError: there is no such method.
+        ActmaxError: there is no such method, or it does not search tokens.
     """
+    if method is None or method == "none":
+        return None
     name = token_method(method)
     if name is None:
-        raise ActmaxError(
-            f"{method!r} does not search tokens; leave --method out, or name a method that does."
-        )
+        raise ActmaxError(f"{method!r} does not search tokens; choose a method that does, or none.")
     return name
 
 
@@ -51,7 +51,7 @@ def search_text(
         progress: called with the number of sequences scored.
 
     Raises:
-        ActmaxError: a method that there is not, or nothing that it scored may be given.
+        ActmaxError: there is no such method, or nothing that it scored may be given.
         KeyboardInterrupt: stopped before anything was found.
     """
     settings = SearchSettings(bos=bos, seed=seed)

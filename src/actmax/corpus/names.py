@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from actmax.corpus.settings import DEFAULT_CORPUS, CorpusNames
+from actmax.corpus.settings import DEFAULT_CORPUS, CorpusNames, CutCorpus
 from actmax.errors import ActmaxError
 
 STDIN, HUB = "-", "hf:"
@@ -20,12 +20,14 @@ def expanded(name: str) -> Path:
         return Path(name)
 
 
-def check_corpora(names: CorpusNames) -> None:
+def check_corpora(names: CorpusNames | CutCorpus) -> None:
     """See that every corpus that is a file or folder is there.
 
     Raises:
         ActmaxError: one is missing.
     """
+    if isinstance(names, CutCorpus):
+        return
     for name in [os.fspath(names)] if isinstance(names, str | os.PathLike) else names:
         if name in (DEFAULT_CORPUS, STDIN) or name.startswith(HUB):
             continue

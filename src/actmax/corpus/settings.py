@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, Protocol, TypeAlias, runtime_checkable
 
 from annotated_types import Ge
 
@@ -19,6 +19,19 @@ CORPUS = "Corpus"
 
 CorpusNames: TypeAlias = str | os.PathLike[str] | Sequence[str]
 """One corpus or several, each by name or path."""
+
+
+@runtime_checkable
+class CutCorpus(Protocol):
+    """A corpus that is cut already (:class:`actmax.corpus.windows.Windows`), in the place of its name."""
+
+    @property
+    def n_windows(self) -> int:
+        """How many windows it has."""
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens they have, without BOS and padding."""
 
 
 @dataclass(frozen=True, kw_only=True)
