@@ -15,9 +15,11 @@ import numpy as np
 import actmax
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.inputs.bos import bos_id
-from actmax.selectivity.extract import Batching, extract
-from actmax.selectivity.groups import Source
+from actmax.selectivity import extract as extracting
+from actmax.selectivity.extract import extract
+from actmax.selectivity.groups import SampleSource
 from actmax.selectivity.named import parse_group
+from actmax.selectivity.settings import Batching
 from actmax.selectivity.sites import match_sites
 
 
@@ -33,7 +35,7 @@ def main() -> None:
         sample
         for window in (4, 8, 16)
         for sample in parse_group("negation")
-        .samples(Source(model.tokenizer, corpus, window, most=given.samples // 3), rng)
+        .samples(SampleSource(model.tokenizer, corpus, window, most=given.samples // 3), rng)
         .samples
     ]
     sites = match_sites(model, [f"blocks.{k}.mlp.hook_pre" for k in range(given.blocks)])
@@ -46,8 +48,9 @@ def main() -> None:
         ("one by one", "packed", 1),
     )
     for name, batching, at_once in ways:
+        extracting.TOKENS_AT_ONCE = at_once
         start = time.perf_counter()
-        acts = extract(model, samples, sites, bos=bos, batching=batching, tokens_at_once=at_once)
+        acts = extract(model, samples, sites, bos=bos, batching=batching)
         seconds = time.perf_counter() - start
         results[name] = acts.values
         tokens = sum(len(sample.ids) + 1 for sample in samples)

@@ -14,7 +14,7 @@ from lesson import BLUE, GREY, ORANGE, axes, lesson
 
 from actmax.inputs.bos import bos_id
 from actmax.selectivity.context import context_effect
-from actmax.selectivity.groups import Source, word_group
+from actmax.selectivity.groups import SampleSource, word_group
 from actmax.selectivity.wordlists import words
 
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     distances = {}
     effect = None
     for window in (4, 32):
-        source = Source(model.tokenizer, run.corpus(model), before=window, most=run.size(200, 30))
+        source = SampleSource(model.tokenizer, run.corpus(model), before=window, most=run.size(200, 30))
         samples = group.samples(source, np.random.default_rng(run.seed)).samples
         effect = context_effect(model, samples, bos=bos)
         distances[window] = np.nanmedian(effect.context_distance, axis=1)

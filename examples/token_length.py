@@ -15,7 +15,7 @@ from lesson import BLUE, GREY, ORANGE, axes, lesson
 from actmax.inputs.bos import bos_id
 from actmax.selectivity.confounds import covariates_of
 from actmax.selectivity.extract import extract
-from actmax.selectivity.groups import Source
+from actmax.selectivity.groups import SampleSource
 from actmax.selectivity.named import parse_group
 from actmax.selectivity.sites import match_sites
 from actmax.stats.correlates import correlate
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     run = lesson(__file__, __doc__, argv)
     model = run.model()
     corpus = run.corpus(model)
-    source = Source(model.tokenizer, corpus, before=16, most=run.size(600, 120))
+    source = SampleSource(model.tokenizer, corpus, before=16, most=run.size(600, 120))
     group = parse_group("length:2-12")
     samples = group.samples(source, np.random.default_rng(run.seed)).samples
     sites = match_sites(model, ["blocks.*.hook_resid_post"])

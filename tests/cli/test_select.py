@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -292,6 +291,27 @@ def test_ctrl_c_keeps_what_was_read(
     assert "stopped before everything was done" in (out / "report.html").read_text()
 
 
+REPORTING = """
+import sys
+import actmax.selectivity.run as run
+from actmax.cli.main import run as main
+
+_statistics = run._statistics
+
+def reported(out, settings, rng, progress):
+    def told(stage, done, total, **more):
+        if stage == "shuffling":
+            print(stage, file=sys.stderr, flush=True)
+        progress(stage, done, total, **more)
+    _statistics(out, settings, rng, told)
+
+run._statistics = reported
+sys.argv[0] = "actmax"
+main()
+"""
+"""``actmax`` that says on stderr when it begins to shuffle, so that nobody has to wait for a time."""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to a process there")
 def test_a_real_ctrl_c_exits_130(model: str, texts: str, cache: str, tmp_path: Path) -> None:
     many = [
@@ -304,13 +324,14 @@ def test_a_real_ctrl_c_exits_130(model: str, texts: str, cache: str, tmp_path: P
         "--no-context",
     ]
     process = subprocess.Popen(
-        [sys.executable, "-m", "actmax", *options(model, texts, *many), "--out", str(tmp_path / "out")],
+        [sys.executable, "-c", REPORTING, *options(model, texts, *many), "--out", str(tmp_path / "out")],
         env=environment({"ACTMAX_CACHE": cache}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(9)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("shuffling"), "the shuffles of the labels have begun"
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130, stderr

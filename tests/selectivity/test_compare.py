@@ -5,9 +5,11 @@ import pytest
 from scipy import stats as scipy_stats
 
 from actmax.errors import ActmaxError
-from actmax.selectivity.compare import Labelled, Test, chance, compare, split, validate
+from actmax.selectivity.compare import Labelled, chance, compare_groups, split, validate
 from actmax.selectivity.confounds import confounds, covariates_of
 from actmax.selectivity.sample import Sample
+from actmax.selectivity.settings import SelectSettings, Test
+from actmax.settings import from_text, settings_of
 
 TESTS: tuple[Test, ...] = ("welch", "mann-whitney", "logistic", "paired")
 
@@ -26,7 +28,7 @@ def planted(
 def test_planted_units_are_found_and_hold(test: Test) -> None:
     values, labels = planted()
     sites = np.repeat([0, 1], 300)
-    result = compare(values, labels, sites, test=test, correction="bonferroni")
+    result = compare_groups(values, labels, sites, test=test, correction="bonferroni")
     assert set(np.flatnonzero(result.significant)) >= set(range(25))
     assert result.significant[30:].sum() <= 2
     assert set(result.order[:20].tolist()) <= set(range(30))
@@ -45,7 +47,7 @@ def test_planted_units_are_found_and_hold(test: Test) -> None:
 @pytest.mark.parametrize("correction", ["bh", "bonferroni"])
 def test_shuffled_labels_stay_at_the_level(test: Test, correction: str) -> None:
     values, labels = planted(units=2000, selective=0)
-    result = compare(values, labels, np.zeros(2000, dtype=np.int64), test=test, correction=correction)  # type: ignore[arg-type]
+    result = compare_groups(values, labels, np.zeros(2000, dtype=np.int64), test=test, correction=correction)  # type: ignore[arg-type]
     assert result.significant.mean() <= 0.05
     by_chance = chance(values, labels, np.random.default_rng(0), test=test, permutations=100)
     assert 0.03 < by_chance.uncorrected.mean() < 0.07
@@ -61,13 +63,13 @@ def test_the_p_value_is_the_librarys() -> None:
         ("paired", scipy_stats.ttest_rel(values[labels], values[~labels]).pvalue),
         ("mann-whitney", scipy_stats.mannwhitneyu(values[labels], values[~labels]).pvalue),
     ):
-        result = compare(values.astype(np.float64), labels, np.zeros(12, dtype=np.int64), test=test)  # type: ignore[arg-type]
+        result = compare_groups(values.astype(np.float64), labels, np.zeros(12, dtype=np.int64), test=test)  # type: ignore[arg-type]
         np.testing.assert_allclose(result.adjusted.p, expected, rtol=1e-4)
 
 
 def test_the_logistic_statistic_is_the_root_of_the_likelihood_ratio() -> None:
     values, labels = planted(units=12, selective=4)
-    result = compare(values, labels, np.zeros(12, dtype=np.int64), test="logistic")
+    result = compare_groups(values, labels, np.zeros(12, dtype=np.int64), test="logistic")
     p = 2 * scipy_stats.norm.sf(np.abs(result.statistic))
     np.testing.assert_allclose(p, result.adjusted.p, rtol=1e-6)
 
@@ -77,7 +79,7 @@ def test_a_separable_unit_is_first_and_a_constant_one_last() -> None:
     values[:, 7] = 3.0
     values[:, 11] = np.where(labels, 5.0, -5.0) + values[:, 11] / 10
     for test in TESTS:
-        order = compare(values, labels, np.zeros(20, dtype=np.int64), test=test).order
+        order = compare_groups(values, labels, np.zeros(20, dtype=np.int64), test=test).order
         assert order[0] == 11
         assert order[-1] == 7
 
@@ -85,48 +87,46 @@ def test_a_separable_unit_is_first_and_a_constant_one_last() -> None:
 def test_scope_and_correction_choose_the_corrected_p() -> None:
     values, labels = planted(units=40, selective=5, effect=0.8)
     sites = np.repeat([0, 1, 2, 3], 10)
-    welch = compare(values, labels, sites).adjusted
+    welch = compare_groups(values, labels, sites).adjusted
     for correction in ("bh", "bonferroni"):
         for scope in ("model", "site"):
-            got = compare(values, labels, sites, correction=correction, scope=scope).corrected
+            got = compare_groups(values, labels, sites, correction=correction, scope=scope).corrected
             np.testing.assert_array_equal(got, getattr(welch, f"{correction}_{scope}"))
-    np.testing.assert_array_equal(compare(values, labels, sites, correction="none").corrected, welch.p)
+    np.testing.assert_array_equal(compare_groups(values, labels, sites, correction="none").corrected, welch.p)
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("name", "word", "sentence"),
     [
-        ({"test": "t"}, "no test"),
-        ({"correction": "holm"}, "no correction"),
-        ({"scope": "block"}, "no scope"),
-        ({"alpha": 1.5}, "alpha"),
+        ("test", "t", "Unknown test 't'; choose welch"),
+        ("correction", "holm", "Unknown correction 'holm'"),
+        ("scope", "block", "Unknown scope 'block'"),
+        ("alpha", "1.5", "alpha must be more than 0 and less than 1"),
     ],
 )
-def test_settings_that_mean_nothing(changes: dict[str, object], sentence: str) -> None:
-    from actmax.selectivity.compare import check_settings
-
-    given = {"test": "welch", "alpha": 0.05, "correction": "bh", "scope": "model", **changes}
+def test_settings_that_mean_nothing(name: str, word: str, sentence: str) -> None:
+    setting = next(one for one in settings_of(SelectSettings) if one.name == name)
     with pytest.raises(ActmaxError, match=sentence):
-        check_settings(**given)  # type: ignore[arg-type]
+        SelectSettings(**{name: from_text(setting, word)})
 
 
 def test_unequal_groups_cannot_be_paired() -> None:
     values, labels = planted()
     with pytest.raises(ActmaxError, match="one size"):
-        compare(values[:-1], labels[:-1], np.zeros(600, dtype=np.int64), test="paired")
+        compare_groups(values[:-1], labels[:-1], np.zeros(600, dtype=np.int64), test="paired")
 
 
 def test_nan_is_a_sentence() -> None:
     values, labels = planted()
     values[3, 5] = np.nan
     with pytest.raises(ActmaxError, match="not finite"):
-        compare(values, labels, np.zeros(600, dtype=np.int64))
+        compare_groups(values, labels, np.zeros(600, dtype=np.int64))
 
 
 def test_constant_labels_are_a_sentence() -> None:
     values, _ = planted()
     with pytest.raises(ActmaxError, match="all 120 labels are True"):
-        compare(values, np.ones(120, dtype=bool), np.zeros(600, dtype=np.int64))
+        compare_groups(values, np.ones(120, dtype=bool), np.zeros(600, dtype=np.int64))
 
 
 @pytest.mark.parametrize("test", ["welch", "paired"])

@@ -8,7 +8,7 @@ from tests.tiny import tiny_model
 from actmax.models.read import read
 from actmax.selectivity.context import context_effect, depths_of, path_length
 from actmax.selectivity.fresh import fresh_samples, look
-from actmax.selectivity.groups import Source
+from actmax.selectivity.groups import SampleSource
 from actmax.selectivity.named import parse_group
 
 RNG = np.random.default_rng
@@ -16,7 +16,7 @@ RNG = np.random.default_rng
 
 def test_context_is_the_difference_from_the_token_alone() -> None:
     model = tiny_model()
-    source = Source(model.tokenizer, corpus(), before=6)
+    source = SampleSource(model.tokenizer, corpus(), before=6)
     samples = parse_group("words:cat,sea").samples(source, RNG(0)).samples
     effect = context_effect(model, samples, bos=0)
     sites = depths_of(model)
@@ -46,7 +46,7 @@ def test_a_straight_way_is_as_long_as_it_is_far() -> None:
 def test_fresh_text_was_not_used() -> None:
     model = tiny_model()
     texts = [f"the cat sat on the mat {'and ran ' * k}; the sea and a red ship" for k in range(12)]
-    source = Source(model.tokenizer, corpus(*texts), before=4, most=6)
+    source = SampleSource(model.tokenizer, corpus(*texts), before=4, most=6)
     groups = [parse_group("words:cat"), parse_group("words:sea")]
     found = [group.samples(source, RNG(0)) for group in groups]
     used = {sample.where for one in found for sample in one.samples}
@@ -68,9 +68,9 @@ def test_fresh_text_was_not_used() -> None:
 
 def test_text_for_groups_of_words_alone_is_spread_over_the_corpus() -> None:
     model = tiny_model()
-    source = Source(model.tokenizer, corpus())
+    source = SampleSource(model.tokenizer, corpus())
     groups = [parse_group("nouns"), parse_group("verbs")]
     chosen = fresh_samples(groups, [], source, RNG(0), passages=2)
     assert len(chosen) == 4
     assert all(label == "" for label, _ in chosen)
-    assert fresh_samples(groups, [], Source(model.tokenizer), RNG(0)) == []
+    assert fresh_samples(groups, [], SampleSource(model.tokenizer), RNG(0)) == []

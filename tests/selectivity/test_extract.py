@@ -12,10 +12,11 @@ from actmax.errors import ActmaxError
 from actmax.models.model import Model
 from actmax.models.read import read
 from actmax.models.sites import resolve_site
-from actmax.selectivity.extract import Batching, Take, batches, extract
-from actmax.selectivity.groups import Source
+from actmax.selectivity.extract import batches, extract
+from actmax.selectivity.groups import SampleSource
 from actmax.selectivity.named import parse_group
 from actmax.selectivity.sample import Sample
+from actmax.selectivity.settings import Batching, Take
 from actmax.selectivity.sites import match_sites
 from actmax.selectivity.store import load_activations, save_activations
 
@@ -23,7 +24,7 @@ SITES = ("blocks.*.mlp.hook_pre", "hidden_states.1", "blocks.2.attn.hook_q")
 
 
 def samples_of(model: Model) -> list[Sample]:
-    source = Source(model.tokenizer, corpus(), before=9, after=3)
+    source = SampleSource(model.tokenizer, corpus(), before=9, after=3)
     return list(parse_group("words:cat,waiting,sea,naïve").samples(source, np.random.default_rng(0)).samples)
 
 
@@ -89,7 +90,8 @@ def test_a_sink_is_recognised_by_its_norm() -> None:
     assert acts.sinks.tolist() == [s.ids[s.stop - 1] == odd for s in samples]
 
 
-def test_ctrl_c_keeps_what_was_read() -> None:
+def test_ctrl_c_keeps_what_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actmax.selectivity.extract.TOKENS_AT_ONCE", 16)
     model = tiny_model()
     samples = samples_of(model)
 
@@ -97,7 +99,7 @@ def test_ctrl_c_keeps_what_was_read() -> None:
         if done >= 3:
             raise KeyboardInterrupt
 
-    acts = extract(model, samples, [resolve_site(model, "hidden_states.1")], tokens_at_once=16, progress=stop)
+    acts = extract(model, samples, [resolve_site(model, "hidden_states.1")], progress=stop)
     assert 3 <= acts.done.sum() < len(samples)
     assert not acts.complete
     assert (acts.values[~acts.done] == 0).all()

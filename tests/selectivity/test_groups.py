@@ -15,7 +15,7 @@ from tests.tiny import tiny_tokenizer
 from actmax.errors import ActmaxError
 from actmax.selectivity import wordlists
 from actmax.selectivity.files import file_and_label, has_labels, read_rows
-from actmax.selectivity.groups import Found, Source, check_apart
+from actmax.selectivity.groups import FoundSamples, SampleSource, check_apart
 from actmax.selectivity.named import BUILT_IN, both_labels, parse_group
 from actmax.selectivity.run import find_samples
 from actmax.selectivity.sample import Sample, sample_of_text
@@ -23,11 +23,11 @@ from actmax.selectivity.sample import Sample, sample_of_text
 RNG = np.random.default_rng
 
 
-def source(**changes: object) -> Source:
-    return Source(tiny_tokenizer(), corpus(), **changes)  # type: ignore[arg-type]
+def source(**changes: object) -> SampleSource:
+    return SampleSource(tiny_tokenizer(), corpus(), **changes)  # type: ignore[arg-type]
 
 
-def found(name: str, **changes: object) -> Found:
+def found(name: str, **changes: object) -> FoundSamples:
     return parse_group(name).samples(source(**changes), RNG(0))
 
 
@@ -75,7 +75,7 @@ def test_every_built_in_group_has_a_partner_and_samples(name: str) -> None:
     assert BUILT_IN[BUILT_IN[name].partner]
     group = parse_group(name)
     if not group.needs_corpus:
-        samples = group.samples(Source(tiny_tokenizer()), RNG(0)).samples
+        samples = group.samples(SampleSource(tiny_tokenizer()), RNG(0)).samples
         assert len(samples) >= 20
         assert all(sample.text in target(sample) for sample in samples)
 
@@ -83,9 +83,9 @@ def test_every_built_in_group_has_a_partner_and_samples(name: str) -> None:
 def test_a_word_alone_has_its_space_or_not() -> None:
     group = parse_group("words:cat,dog", "alone")
     for space, forms in (("with", [" cat", " dog"]), ("without", ["cat", "dog"])):
-        samples = group.samples(Source(tiny_tokenizer(), space=space), RNG(0)).samples  # type: ignore[arg-type]
+        samples = group.samples(SampleSource(tiny_tokenizer(), space=space), RNG(0)).samples  # type: ignore[arg-type]
         assert [target(sample) for sample in samples] == forms
-    both = group.samples(Source(tiny_tokenizer(), space="both"), RNG(0)).samples
+    both = group.samples(SampleSource(tiny_tokenizer(), space="both"), RNG(0)).samples
     assert [target(sample) for sample in both] == [" cat", "cat", " dog", "dog"]
     assert both[0].document == both[1].document
 
@@ -284,7 +284,7 @@ def test_labels_of_tables_and_of_parquet_are_text(tmp_path: Path) -> None:
 
 def test_a_corpus_rule_without_a_corpus() -> None:
     with pytest.raises(ActmaxError, match="name one with --corpus"):
-        parse_group("words:cat,sea").samples(Source(tiny_tokenizer()), RNG(0))
+        parse_group("words:cat,sea").samples(SampleSource(tiny_tokenizer()), RNG(0))
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_groups_that_overlap(a: str, b: str, shared: str) -> None:
 
 def test_the_same_text_twice_is_an_overlap_unless_the_target_differs() -> None:
     a, b = parse_group("animals-second"), parse_group("vehicles-second")
-    one, other = (group.samples(Source(tiny_tokenizer()), RNG(0)) for group in (a, b))
+    one, other = (group.samples(SampleSource(tiny_tokenizer()), RNG(0)) for group in (a, b))
     check_apart(a, b, one, other)
     with pytest.raises(ActmaxError, match="overlap"):
         check_apart(a, a, one, one)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actmax.errors import ActmaxError
-from actmax.selectivity.compare import Labelled, Test, validate
+from actmax.selectivity.compare import Labelled, validate
+from actmax.selectivity.settings import Test
 from actmax.stats.heldout import Concordance, Correction, concordance, split_by_document
 
 

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from actmax.errors import ActmaxError
-from actmax.selectivity.settings import Scope as Scope
-from actmax.selectivity.settings import Test as Test
+from actmax.selectivity.settings import Scope, Test
 from actmax.stats.effect import Effect, cohens_d, cohens_d_paired
 from actmax.stats.heldout import CORRECTIONS, Concordance, Correction, concordance, split_by_document
 from actmax.stats.logistic import Logistic, Status, logistic, predict
@@ -50,7 +48,7 @@ class Comparison:
     """The units from the most to the least selective: by p, then by the size of d."""
 
 
-def compare(
+def compare_groups(
     values: Values,
     labels: Labels,
     sites: Int[np.ndarray, " units"],
@@ -64,9 +62,8 @@ def compare(
     to sample i of the other.
 
     Raises:
-        ActmaxError: an unknown setting, groups too small or not matched, or a value that is not finite.
+        ActmaxError: groups too small or not matched, or a value that is not finite.
     """
-    check_settings(test=test, alpha=alpha, correction=correction, scope=scope)
     if test == "paired":
         first, second = _matched(values, labels)
         ttest, effect = paired(first, second), cohens_d_paired(first, second)
@@ -98,7 +95,7 @@ def compare(
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class Validation:
     """Units found on one set of samples and tested on another."""
 
     concordance: Concordance
@@ -124,7 +121,7 @@ def validate(
     test: Test = "welch",
     alpha: float = 0.05,
     correction: Correction = "bh",
-) -> HeldOut:
+) -> Validation:
     """Find units on one set, test them on the other."""
     effects = []
     for one in (find, hold):
@@ -143,7 +140,7 @@ def validate(
     fits = logistic(find.values, find.labels)
     right = predict(hold.values, fits) == hold.labels[:, None]
     accuracy = np.where(fits.status == Status.CONSTANT, np.nan, right.mean(axis=0))
-    return HeldOut(concordance(*effects[0], *effects[1], alpha, correction), accuracy, fits.log_likelihood)
+    return Validation(concordance(*effects[0], *effects[1], alpha, correction), accuracy, fits.log_likelihood)
 
 
 def split(
@@ -182,7 +179,7 @@ def _tied(number: Int[np.ndarray, " samples"], labels: Labels) -> Int[np.ndarray
 
 
 @dataclass(frozen=True)
-class Chance:
+class ShuffledLabels:
     """What the same rules find where there is nothing to find."""
 
     null: PermutationNull | None
@@ -210,7 +207,7 @@ def chance(
     alpha: float = 0.05,
     correction: Correction = "bh",
     permutations: int = 200,
-) -> Chance:
+) -> ShuffledLabels:
     """Shuffle the labels (exchange the members of pairs for ``paired``) and count what is found."""
     matched = _matched(values, labels) if test == "paired" else None
     shuffles = SHUFFLES if test in ("welch", "paired") else SLOW_SHUFFLES
@@ -226,7 +223,7 @@ def chance(
         null = max_statistic_paired(*matched, rng, permutations)
     elif permutations:
         null = max_statistic(values, labels, rng, permutations)
-    return Chance(null, np.mean(p <= alpha, axis=0), float(np.mean(shares)))
+    return ShuffledLabels(null, np.mean(p <= alpha, axis=0), float(np.mean(shares)))
 
 
 def _shuffled_p(values: Values, labellings: Labellings, test: Test) -> Float[np.ndarray, "labellings units"]:
@@ -237,19 +234,6 @@ def _shuffled_p(values: Values, labellings: Labellings, test: Test) -> Float[np.
         _, p, constant = rank_tests(values, labellings)
         return np.where(constant, np.nan, p)
     return np.stack([logistic(values, row).p_ratio for row in labellings])
-
-
-def check_settings(*, test: str, alpha: float, correction: str, scope: str) -> None:
-    """Raises :class:`ActmaxError` for a word or number that means nothing."""
-    for word, kind, what in (
-        (test, Test, "test"),
-        (correction, Correction, "correction"),
-        (scope, Scope, "scope of a correction"),
-    ):
-        if word not in get_args(kind):
-            raise ActmaxError(f"{word!r} is no {what}; use {' or '.join(get_args(kind))}.")
-    if not 0 < alpha < 1:
-        raise ActmaxError(f"--alpha is {alpha}; give a number between 0 and 1, such as 0.05.")
 
 
 def _chosen(

@@ -24,8 +24,9 @@ from jaxtyping import Bool, Float
 from actmax.models.model import Model
 from actmax.models.sites import Site
 from actmax.progress import Progress, silent
-from actmax.selectivity.extract import Take, extract
+from actmax.selectivity.extract import extract
 from actmax.selectivity.sample import Sample, sample_of_text
+from actmax.selectivity.settings import Take
 
 PerDepth = Float[np.ndarray, "depths samples"]
 """Depth 0 is the embedding that enters block 0; depth ``i`` the output of block ``i - 1``."""

@@ -30,8 +30,7 @@ from actmax.models.sinks import SINK_MULTIPLE, residual_norm, residuals_of
 from actmax.models.sites import LOGITS, Site, width
 from actmax.progress import Progress, silent
 from actmax.selectivity.sample import Sample
-from actmax.selectivity.settings import Batching as Batching
-from actmax.selectivity.settings import Take as Take
+from actmax.selectivity.settings import Batching, Take
 from actmax.shapes import Acts, Ids
 
 TOKENS_AT_ONCE = 640
@@ -82,7 +81,6 @@ def extract(
     bos: int | None = None,
     take: Take = "last",
     batching: Batching = "packed",
-    tokens_at_once: int = TOKENS_AT_ONCE,
     rng: np.random.Generator | None = None,
     progress: Progress = silent,
 ) -> Activations:
@@ -97,7 +95,6 @@ def extract(
         bos: the id in front of every sample, or None.
         take: the token that stands for a target of several.
         batching: equal lengths in a batch, or padding on the right.
-        tokens_at_once: positions of a batch.
         rng: shuffles the order of reading; None leaves it.
         progress: told of samples, under ``"reading"``.
 
@@ -113,7 +110,7 @@ def extract(
     norms = np.zeros((len(samples), len(depths)), dtype=np.float32)
     done = np.zeros(len(samples), dtype=bool)
     wanted = frozenset(sites) | frozenset(depths)
-    at_once = tokens_at_once // 8 if any(site.name == LOGITS for site in sites) else tokens_at_once
+    at_once = TOKENS_AT_ONCE // 8 if any(site.name == LOGITS for site in sites) else TOKENS_AT_ONCE
     order = np.arange(len(samples)) if rng is None else rng.permutation(len(samples))
     try:
         for rows in batches([len(sample.ids) for sample in samples], order, at_once, batching):

@@ -21,7 +21,7 @@ from actmax.models.read import read
 from actmax.models.sites import Unit, resolve
 from actmax.objectives.activation import along
 from actmax.selectivity.find import Match
-from actmax.selectivity.groups import Found, Group, Source, in_context
+from actmax.selectivity.groups import FoundSamples, Group, SampleSource, in_context
 from actmax.selectivity.sample import Sample
 
 PASSAGES = 3
@@ -34,7 +34,7 @@ _DRAWN = 2000
 
 
 @dataclass(frozen=True)
-class Passage:
+class FreshPassage:
     """A stretch of text, and what some units say at each of its tokens."""
 
     group: str
@@ -48,8 +48,8 @@ class Passage:
 
 def fresh_samples(
     groups: Sequence[Group],
-    used: Sequence[Found],
-    source: Source,
+    used: Sequence[FoundSamples],
+    source: SampleSource,
     rng: np.random.Generator,
     passages: int = PASSAGES,
 ) -> list[tuple[str, Sample]]:
@@ -60,7 +60,7 @@ def fresh_samples(
         return [("", sample) for sample in _spread(source.corpus, 2 * passages)]
     taken = {sample.where for found in used for sample in found.samples}
     known = {sample.document for found in used for sample in found.samples}
-    wide = Source(source.tokenizer, source.corpus, AROUND, AROUND, _DRAWN)
+    wide = SampleSource(source.tokenizer, source.corpus, AROUND, AROUND, _DRAWN)
     chosen = []
     for label, group in zip(("a", "b"), groups, strict=True):
         samples = [sample for sample in group.find(wide, rng).samples if sample.where not in taken]
@@ -82,7 +82,7 @@ def _spread(tokens: Tokens, passages: int) -> list[Sample]:
 
 def look(
     model: Model, units: Sequence[str], chosen: Sequence[tuple[str, Sample]], bos: int | None
-) -> list[Passage]:
+) -> list[FreshPassage]:
     """Read the passages, for the units alone; nothing where no unit is asked for."""
     if not units:
         return []
@@ -95,7 +95,7 @@ def look(
             acts = read(model, sites, ids=torch.tensor([ids], device=model.device))
             rows = [along(unit, acts[unit.site])[0, -len(sample.ids) :].float().cpu() for unit in resolved]
         found.append(
-            Passage(
+            FreshPassage(
                 group,
                 sample.document,
                 tuple(token_text(model.tokenizer, i) for i in sample.ids),

@@ -32,7 +32,7 @@ _SHOWN_AFTER = 12
 
 
 @dataclass(frozen=True)
-class Source:
+class SampleSource:
     """Where samples are taken from, and how many."""
 
     tokenizer: PreTrainedTokenizerBase
@@ -47,7 +47,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundSamples:
     """The samples of one group."""
 
     samples: tuple[Sample, ...]
@@ -66,11 +66,11 @@ class Group:
     meaning: str
     """What it is, in a phrase."""
     needs_corpus: bool
-    find: Callable[[Source, np.random.Generator], Found]
+    find: Callable[[SampleSource, np.random.Generator], FoundSamples]
     words: tuple[str, ...] = ()
     """Of a word list."""
 
-    def samples(self, source: Source, rng: np.random.Generator) -> Found:
+    def samples(self, source: SampleSource, rng: np.random.Generator) -> FoundSamples:
         """The group's samples.
 
         Raises:
@@ -91,7 +91,7 @@ class Group:
 
 
 def _words_alone(name: str, meaning: str, words: tuple[str, ...]) -> Group:
-    def find(source: Source, rng: np.random.Generator) -> Found:
+    def find(source: SampleSource, rng: np.random.Generator) -> FoundSamples:
         forms = {"with": (" ",), "without": ("",), "both": (" ", "")}[source.space]
         # Both forms of a word are one document: they never fall on two sides of a split.
         samples = [
@@ -105,7 +105,7 @@ def _words_alone(name: str, meaning: str, words: tuple[str, ...]) -> Group:
 
 
 def _words_in_corpus(name: str, meaning: str, words: tuple[str, ...]) -> Group:
-    def find(source: Source, rng: np.random.Generator) -> Found:
+    def find(source: SampleSource, rng: np.random.Generator) -> FoundSamples:
         tokens = _corpus(name, source)
         matches = find_words(tokens, words)
         there = {match.word for match in matches}
@@ -119,7 +119,7 @@ def rule_group(name: str, meaning: str, search: Callable[[Tokens], list[Match]])
     """A group of what a rule finds in a corpus; the corpus that was searched last is not searched again."""
     known: dict[str, list[Match]] = {}
 
-    def find(source: Source, rng: np.random.Generator) -> Found:
+    def find(source: SampleSource, rng: np.random.Generator) -> FoundSamples:
         tokens = _corpus(name, source)
         key = f"{tokens.text_sha256} {tokens.tokenizer_sha256}"
         if key not in known:
@@ -133,7 +133,7 @@ def rule_group(name: str, meaning: str, search: Callable[[Tokens], list[Match]])
 def text_group(name: str, meaning: str, rows: list[GroupRow]) -> Group:
     """A group of texts, each read by itself."""
 
-    def find(source: Source, rng: np.random.Generator) -> Found:
+    def find(source: SampleSource, rng: np.random.Generator) -> FoundSamples:
         samples = [
             sample_of_text(source.tokenizer, row.text, target=row.target, document=row.document)
             for row in rows
@@ -148,7 +148,7 @@ def word_group(name: str, meaning: str, words: tuple[str, ...], mode: Literal["a
     return (_words_alone if mode == "alone" else _words_in_corpus)(name, meaning, words)
 
 
-def check_apart(a: Group, b: Group, of_a: Found, of_b: Found) -> None:
+def check_apart(a: Group, b: Group, of_a: FoundSamples, of_b: FoundSamples) -> None:
     """Raises :class:`ActmaxError` where the groups share a word or a sample."""
     shared = [word for word in a.words if word in set(b.words)]
     if not shared:
@@ -168,24 +168,28 @@ def _keys(sample: Sample) -> list[tuple[object, ...]]:
     return [(sample.ids, sample.start, sample.stop)]
 
 
-def _drawn(samples: list[Sample], most: int, rng: np.random.Generator) -> Found:
+def _drawn(samples: list[Sample], most: int, rng: np.random.Generator) -> FoundSamples:
     total = len(samples)
     if total > most:
         samples = [samples[k] for k in sorted(rng.permutation(total)[:most])]
-    return Found(tuple(samples), total)
+    return FoundSamples(tuple(samples), total)
 
 
-def _corpus(name: str, source: Source) -> Tokens:
+def _corpus(name: str, source: SampleSource) -> Tokens:
     if source.corpus is None:
         raise ActmaxError(f"The group {name!r} is looked up in a corpus; name one with --corpus.")
     return source.corpus
 
 
 def _of_matches(
-    tokens: Tokens, matches: list[Match], source: Source, rng: np.random.Generator, missing: tuple[str, ...]
-) -> Found:
+    tokens: Tokens,
+    matches: list[Match],
+    source: SampleSource,
+    rng: np.random.Generator,
+    missing: tuple[str, ...],
+) -> FoundSamples:
     drawn = spread(matches, source.most, rng)
-    return Found(
+    return FoundSamples(
         tuple(in_context(tokens, match, source.before, source.after) for match in drawn),
         len(matches),
         missing,

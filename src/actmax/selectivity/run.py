@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -22,20 +23,18 @@ from actmax.models.model import Model
 from actmax.models.sites import Site
 from actmax.progress import Progress, silent
 from actmax.selectivity import compare as comparing
-from actmax.selectivity.compare import Chance, Comparison, HeldOut, Scope, Test
+from actmax.selectivity.compare import Comparison, ShuffledLabels, Validation
 from actmax.selectivity.confounds import Confounds, Covariates, confounds, covariates_of
 from actmax.selectivity.context import ContextEffect, context_effect
-from actmax.selectivity.extract import Activations, Batching, Take, extract
-from actmax.selectivity.fresh import Passage, fresh_samples, look
-from actmax.selectivity.groups import Found, Group, Source, check_apart
+from actmax.selectivity.extract import Activations, extract
+from actmax.selectivity.fresh import FreshPassage, fresh_samples, look
+from actmax.selectivity.groups import FoundSamples, Group, SampleSource, check_apart
 from actmax.selectivity.sample import Sample
-from actmax.selectivity.settings import Hold as Hold
-from actmax.stats.heldout import Correction
+from actmax.selectivity.settings import SelectSettings
 from actmax.stats.probe import Probe, probe
 from actmax.stats.samples import Labels
 
 T = TypeVar("T")
-
 
 CONTEXT_SAMPLES = 100
 """Samples of a group whose vectors are followed through the blocks."""
@@ -44,23 +43,16 @@ MISSING_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What is asked for, apart from model, groups and sites."""
+class Question:
+    """Two groups of text, how they are sampled, and what is asked of them."""
 
-    token: Take = "last"  # noqa: S105
-    test: Test = "welch"
-    alpha: float = 0.05
-    correction: Correction = "bh"
-    scope: Scope = "model"
-    permutations: int = 200
-    probe: bool = True
-    context: bool = True
-    heat: int = 6
-    """Units whose values over fresh text are shown."""
-    include_sinks: bool = False
-    batching: Batching = "packed"
-    hold: Hold = "documents"
-    """What the held-out half has nothing of in common with the other."""
+    groups: tuple[Group, Group]
+    second: tuple[Group, ...]
+    """A second pair of groups to validate on, or none."""
+    source: SampleSource
+    settings: SelectSettings
+    bos: int | None
+    """The token that begins every sample."""
 
 
 @dataclass(frozen=True)
@@ -83,20 +75,20 @@ class Read:
 
 
 @dataclass
-class Outcome:
+class Selection:
     """Everything that was found; what was skipped is None or empty."""
 
     read: Read
     comparison: Comparison
     confounds: Confounds
     covariates: Covariates
-    held_out: HeldOut | None = None
+    held_out: Validation | None = None
     held_kind: str = ""
     held_sizes: tuple[int, int] = (0, 0)
-    chance: Chance | None = None
+    chance: ShuffledLabels | None = None
     probe: Probe | None = None
     context: list[tuple[str, int, ContextEffect]] = field(default_factory=list)
-    passages: list[Passage] = field(default_factory=list)
+    passages: list[FreshPassage] = field(default_factory=list)
     heat_units: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     complete: bool = True
@@ -115,8 +107,8 @@ class Outcome:
 
 
 def find_samples(
-    groups: Sequence[Group], second: Sequence[Group], source: Source, rng: np.random.Generator
-) -> list[Found]:
+    groups: Sequence[Group], second: Sequence[Group], source: SampleSource, rng: np.random.Generator
+) -> list[FoundSamples]:
     """The samples of a and b, then of the second a and b; checked not to overlap.
 
     Raises:
@@ -131,11 +123,10 @@ def find_samples(
 
 def read_samples(
     model: Model,
-    found: Sequence[Found],
+    question: Question,
+    found: Sequence[FoundSamples],
     sites: Sequence[Site],
-    settings: Settings,
     *,
-    bos: int | None,
     rng: np.random.Generator,
     progress: Progress = silent,
 ) -> Read:
@@ -144,6 +135,7 @@ def read_samples(
     Raises:
         ActmaxError: fewer than two samples of a group are left without sinks.
     """
+    settings = question.settings
     samples = tuple(sample for group in found for sample in group.samples)
     sizes = [len(group.samples) for group in found]
     labels = np.repeat([k % 2 == 0 for k in range(len(found))], sizes)
@@ -152,7 +144,7 @@ def read_samples(
         model,
         samples,
         sites,
-        bos=bos,
+        bos=question.bos,
         take=settings.token,
         batching=settings.batching,
         rng=rng,
@@ -174,27 +166,46 @@ def read_samples(
 
 def analyse(
     model: Model,
+    question: Question,
+    found: Sequence[FoundSamples],
     read: Read,
-    found: Sequence[Found],
-    groups: Sequence[Group],
-    source: Source,
-    settings: Settings,
     *,
-    bos: int | None,
     rng: np.random.Generator,
     progress: Progress = silent,
-) -> Outcome:
+) -> Selection:
     """Everything that follows from the activations.
 
     Raises:
         ActmaxError: the groups cannot be compared as asked.
     """
     started = time.perf_counter()
-    rows = read.main
+    out = _compared(question, read, progress)
+    _note_missing(out, question.groups, found)
+    _statistics(out, question.settings, rng, progress)
+    out.statistics_seconds = time.perf_counter() - started
+    if question.settings.context:
+        _follow(out, model, question, progress)
+    order = out.comparison.order[: question.settings.heat]
+    out.heat_units = [read.acts.name(int(u)) for u in order]
+    progress("reading fresh text", 0, None)
+    passages = out.attempt(
+        lambda: look(
+            model,
+            out.heat_units,
+            fresh_samples(question.groups, found[:2], question.source, rng),
+            question.bos,
+        )
+    )
+    out.passages = passages or []
+    return out
+
+
+def _compared(question: Question, read: Read, progress: Progress) -> Selection:
+    """Every unit tested, and correlated with what else the targets differ in."""
+    settings, rows = question.settings, read.main
     values, labels = read.acts.values[rows], read.labels[rows]
-    samples = [read.samples[k] for k in rows]
     progress("comparing", 0, None)
-    comparison = comparing.compare(
+    comparison = comparing.compare_groups(
         values,
         labels,
         read.acts.site_of,
@@ -203,10 +214,19 @@ def analyse(
         correction=settings.correction,
         scope=settings.scope,
     )
-    covariates = covariates_of(samples, source.corpus)
-    out = Outcome(read, comparison, confounds(values, labels, covariates), covariates)
+    covariates = covariates_of([read.samples[k] for k in rows], question.source.corpus)
+    out = Selection(read, comparison, confounds(values, labels, covariates), covariates)
     out.complete = read.acts.complete
-    _note_missing(out, groups, found)
+    return out
+
+
+def _statistics(
+    out: Selection, settings: SelectSettings, rng: np.random.Generator, progress: Progress
+) -> None:
+    """Validation on text that was held out, shuffled labels, and the probe."""
+    rows = out.read.main
+    values, labels = out.read.acts.values[rows], out.read.labels[rows]
+    samples = [out.read.samples[k] for k in rows]
     _hold(out, values, labels, samples, settings, rng)
     progress("shuffling", 0, None)
     out.chance = out.attempt(
@@ -223,37 +243,28 @@ def analyse(
     if settings.probe:
         progress("fitting the probe", 0, None)
         out.probe = out.attempt(lambda: _probe(out, values, labels, samples, rng))
-    out.statistics_seconds = time.perf_counter() - started
-    if settings.context:
-        for number, group in enumerate(groups):
-            mine = rows[read.labels[rows] == (number == 0)]  # evenly, for they stand in the corpus's order
-            chosen = mine[np.linspace(0, len(mine) - 1, min(len(mine), CONTEXT_SAMPLES)).round().astype(int)]
-            effect = out.attempt(
-                lambda chosen=chosen: context_effect(  # type: ignore[misc]
-                    model,
-                    [read.samples[k] for k in chosen],
-                    bos=bos,
-                    take=settings.token,
-                    progress=progress,
-                )
-            )
-            if effect is not None:
-                out.context.append((group.name, len(chosen), effect))
-    out.heat_units = [read.acts.name(int(u)) for u in comparison.order[: settings.heat]]
-    progress("reading fresh text", 0, None)
-    passages = out.attempt(
-        lambda: look(model, out.heat_units, fresh_samples(groups, found[:2], source, rng), bos)
-    )
-    out.passages = passages or []
-    return out
+
+
+def _follow(out: Selection, model: Model, question: Question, progress: Progress) -> None:
+    """Some targets of each group through the blocks, in context and alone."""
+    read = out.read
+    for number, group in enumerate(question.groups):
+        mine = read.main[read.labels[read.main] == (number == 0)]
+        # Evenly, for they stand in the corpus's order.
+        places = np.linspace(0, len(mine) - 1, min(len(mine), CONTEXT_SAMPLES)).round().astype(int)
+        chosen = [read.samples[k] for k in mine[places]]
+        follow = partial(context_effect, model, chosen, bos=question.bos, take=question.settings.token)
+        effect = out.attempt(partial(follow, progress=progress))
+        if effect is not None:
+            out.context.append((group.name, len(chosen), effect))
 
 
 def _hold(
-    out: Outcome,
+    out: Selection,
     values: np.ndarray,
     labels: Labels,
     samples: Sequence[Sample],
-    settings: Settings,
+    settings: SelectSettings,
     rng: np.random.Generator,
 ) -> None:
     """Validation on the second pair of groups where there is one, else on half of the documents."""
@@ -283,7 +294,7 @@ def _hold(
 
 
 def _probe(
-    out: Outcome, values: np.ndarray, labels: Labels, samples: Sequence[Sample], rng: np.random.Generator
+    out: Selection, values: np.ndarray, labels: Labels, samples: Sequence[Sample], rng: np.random.Generator
 ) -> Probe | None:
     documents = np.unique(np.asarray([s.document for s in samples]), return_inverse=True)[1].astype(np.int64)
     for which in (documents, None):
@@ -295,7 +306,7 @@ def _probe(
     return None
 
 
-def _note_missing(out: Outcome, groups: Sequence[Group], found: Sequence[Found]) -> None:
+def _note_missing(out: Selection, groups: Sequence[Group], found: Sequence[FoundSamples]) -> None:
     for group, one in zip(groups, found[:2], strict=True):
         if one.missing:
             shown = ", ".join(one.missing[:MISSING_SHOWN])

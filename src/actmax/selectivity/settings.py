@@ -36,7 +36,7 @@ Hold: TypeAlias = Literal["documents", "words"]
 class SelectSettings(Settings):
     """The settings of ``select``."""
 
-    sites: Annotated[Sequence[str], Option(short="-s", metavar="PATTERN")] = ("blocks.*.mlp.hook_pre",)
+    sites: Annotated[str | Sequence[str], Option(short="-s", metavar="PATTERN")] = ("blocks.*.mlp.hook_pre",)
     """Sites to compare; may be given again."""
     corpus: Annotated[Sequence[str], Option(short="-c", metavar="NAME|PATH")] = (DEFAULT_CORPUS,)
     """Where words are found; `none` for none. As for observe."""

@@ -18,15 +18,16 @@ from torch import Tensor
 from actmax.errors import ActmaxError
 from actmax.results.plain import json_text
 from actmax.results.store import read_json, read_tensors, tensor_bytes, write_files
-from actmax.selectivity.extract import Activations, Take
+from actmax.selectivity.extract import Activations
 from actmax.selectivity.sample import Sample
+from actmax.selectivity.settings import Take
 
 SCHEMA = "actmax.activations/1"
 TENSORS, INDEX = "activations.safetensors", "activations.json"
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredActivations:
     """What :func:`save_activations` wrote."""
 
     tensors: dict[str, Tensor]
@@ -80,7 +81,7 @@ def save_activations(
     write_files(folder, {INDEX: json_text(index).encode(), TENSORS: tensor_bytes(tensors)})
 
 
-def load_activations(folder: str | os.PathLike[str]) -> Stored:
+def load_activations(folder: str | os.PathLike[str]) -> StoredActivations:
     """What was saved.
 
     Raises:
@@ -96,4 +97,4 @@ def load_activations(folder: str | os.PathLike[str]) -> Stored:
         raise ActmaxError(
             f"{TENSORS} and {INDEX} in {str(folder)!r} do not belong together; make them again."
         )
-    return Stored(tensors, rows, str(index["take"]))
+    return StoredActivations(tensors, rows, str(index["take"]))

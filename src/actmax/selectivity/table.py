@@ -15,7 +15,7 @@ from jaxtyping import Shaped
 
 from actmax.results.select_parts import UnitSelectivity
 from actmax.selectivity.confounds import Confounds
-from actmax.selectivity.run import Outcome
+from actmax.selectivity.run import Selection
 from actmax.stats.correlates import Correlation
 from actmax.stats.logistic import Status
 
@@ -23,7 +23,7 @@ Table: TypeAlias = Mapping[str, Shaped[np.ndarray, " units"]]
 """Column name to one number, or yes or no, per unit."""
 
 
-def statistics_table(out: Outcome) -> Table:
+def statistics_table(out: Selection) -> Table:
     """Every statistic that was computed; what was skipped has no column."""
     c, held = out.comparison, out.held_out
     columns = {
@@ -63,7 +63,7 @@ def statistics_table(out: Outcome) -> Table:
     return columns
 
 
-def unit_row(table: Table, unit: int, out: Outcome, rank: int) -> UnitSelectivity:
+def unit_row(table: Table, unit: int, out: Selection, rank: int) -> UnitSelectivity:
     """One unit of the table; a number without column is NaN."""
     acts = out.read.acts
     number = int(acts.site_of[unit])

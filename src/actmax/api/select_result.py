@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
-from actmax.models.model import Model
+from actmax.corpus.tokens import Tokens
 from actmax.results.manifest import Manifest
 from actmax.results.select import SelectResult
 from actmax.results.select_parts import (
@@ -26,9 +25,11 @@ from actmax.results.select_parts import (
     SelectCost,
     UnitRow,
 )
-from actmax.selectivity.groups import Found, Group, Source
-from actmax.selectivity.run import Outcome, Settings
+from actmax.selectivity.groups import FoundSamples, Group
+from actmax.selectivity.run import Question, Selection
+from actmax.selectivity.settings import SelectSettings
 from actmax.selectivity.table import statistics_table, unit_row
+from actmax.settings import provenance
 from actmax.stats.correlates import Correlation
 from actmax.stats.samples import PerUnit
 
@@ -39,40 +40,22 @@ _BEFORE, _AFTER = 80, 50
 """Characters of a quotation on either side."""
 
 
-def account(
-    out: Outcome,
-    model: Model,
-    groups: Sequence[Group],
-    others: Sequence[Group],
-    found: Sequence[Found],
-    source: Source,
-    settings: Settings,
-    *,
-    top: int,
-    manifest: Manifest,
-    bos: bool,
+def select_result(
+    out: Selection, question: Question, found: Sequence[FoundSamples], manifest: Manifest
 ) -> SelectResult:
-    """The whole result."""
+    """The whole result of a selection."""
     read, comparison, table = out.read, out.comparison, statistics_table(out)
-    asked: dict[str, Any] = {
-        **vars(settings),
-        "window": source.before,
-        "after": source.after,
-        "samples": source.most,
-        "space": source.space,
-        "second": [group.name for group in others],
-    }
-    corpus = source.corpus
+    settings, corpus = question.settings, question.source.corpus
+    ranked = enumerate(comparison.order[: settings.top], start=1)
+    second = [group.name for group in question.second]
     return SelectResult(
-        model=model.name,
-        a=_group(out, 0, groups[0], found[0]),
-        b=_group(out, 1, groups[1], found[1]),
+        model=manifest.model,
+        a=_group(out, 0, question.groups[0], found[0]),
+        b=_group(out, 1, question.groups[1], found[1]),
         sites=tuple(site.name for site in read.acts.sites),
         n_units=len(comparison.corrected),
         significant=int(comparison.significant.sum()),
-        units=tuple(
-            unit_row(table, int(u), out, rank) for rank, u in enumerate(comparison.order[:top], start=1)
-        ),
+        units=tuple(unit_row(table, int(u), out, rank) for rank, u in ranked),
         layers=tuple(_layer(out, k, settings.alpha) for k in range(len(read.acts.sites))),
         held_out=_held(out),
         chance=_chance(out, settings),
@@ -81,31 +64,11 @@ def account(
             Context(name, n, **{key: _median(value) for key, value in vars(effect).items()})
             for name, n, effect in out.context
         ),
-        passages=tuple(
-            PassageRead(
-                passage.group,
-                passage.document,
-                passage.tokens,
-                passage.target if passage.group else (),
-                tuple(
-                    UnitRow(unit, tuple(row.tolist()))
-                    for unit, row in zip(out.heat_units, passage.values, strict=True)
-                ),
-            )
-            for passage in out.passages
-        ),
+        passages=_passages(out),
         covariates=tuple(out.covariates),
-        settings=asked,
-        corpus=None
-        if corpus is None
-        else SelectCorpus(
-            corpus.name, corpus.text_sha256, corpus.n_tokens, corpus.n_documents, corpus.attribution
-        ),
-        cost=SelectCost(
-            sum(len(s.ids) + bos for s, done in zip(read.samples, read.acts.done, strict=True) if done),
-            out.read_seconds,
-            out.statistics_seconds,
-        ),
+        settings=provenance(settings) | {"second": second},
+        corpus=_corpus(corpus),
+        cost=SelectCost(_tokens(out, question), out.read_seconds, out.statistics_seconds),
         manifest=manifest,
         notes=tuple(out.notes),
         complete=out.complete,
@@ -113,7 +76,37 @@ def account(
     )
 
 
-def _group(out: Outcome, number: int, group: Group, found: Found) -> GroupRead:
+def _passages(out: Selection) -> tuple[PassageRead, ...]:
+    return tuple(
+        PassageRead(
+            passage.group,
+            passage.document,
+            passage.tokens,
+            passage.target if passage.group else (),
+            tuple(
+                UnitRow(unit, tuple(row.tolist()))
+                for unit, row in zip(out.heat_units, passage.values, strict=True)
+            ),
+        )
+        for passage in out.passages
+    )
+
+
+def _corpus(tokens: Tokens | None) -> SelectCorpus | None:
+    if tokens is None:
+        return None
+    return SelectCorpus(
+        tokens.name, tokens.text_sha256, tokens.n_tokens, tokens.n_documents, tokens.attribution
+    )
+
+
+def _tokens(out: Selection, question: Question) -> int:
+    """How many tokens the model read, BOS with them."""
+    done = zip(out.read.samples, out.read.acts.done, strict=True)
+    return sum(len(sample.ids) + (question.bos is not None) for sample, read in done if read)
+
+
+def _group(out: Selection, number: int, group: Group, found: FoundSamples) -> GroupRead:
     read = out.read
     mine = (read.labels == (number == 0)) & ~read.second
     kept = [read.samples[k] for k in np.flatnonzero(mine & read.keep)]
@@ -148,7 +141,7 @@ def _beginning(text: str) -> str:
     return (cut.rpartition(" ")[0] or cut) + " …"
 
 
-def _layer(out: Outcome, k: int, alpha: float) -> Layer:
+def _layer(out: Selection, k: int, alpha: float) -> Layer:
     c, acts, held = out.comparison, out.read.acts, out.held_out
     where = acts.bounds(k)
     significant = c.significant[where]
@@ -185,7 +178,7 @@ def _layer(out: Outcome, k: int, alpha: float) -> Layer:
     )
 
 
-def _held(out: Outcome) -> HeldOut | None:
+def _held(out: Selection) -> HeldOut | None:
     if out.held_out is None:
         return None
     two, acts = out.held_out.concordance, out.read.acts
@@ -220,7 +213,7 @@ def _even(places: np.ndarray, statistic: PerUnit, most: int) -> np.ndarray:
     return np.asarray(ranked[at])
 
 
-def _chance(out: Outcome, settings: Settings) -> Chance | None:
+def _chance(out: Selection, settings: SelectSettings) -> Chance | None:
     if out.chance is None:
         return None
     null = out.chance.null
@@ -233,7 +226,7 @@ def _chance(out: Outcome, settings: Settings) -> Chance | None:
     )
 
 
-def _probe(out: Outcome) -> Probed | None:
+def _probe(out: Selection) -> Probed | None:
     if out.probe is None:
         return None
     fitted = out.probe
