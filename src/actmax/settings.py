@@ -207,7 +207,8 @@ def from_text(setting: Setting, text: str) -> Any:
     """The value that a text from the command line means (:class:`SettingError` if none); not checked yet."""
     if text in setting.words:
         return text
-    if setting.optional and text.lower() == "none" and not {str, Path} & set(setting.members):
+    free = bool({str, Path} & set(setting.members))  # "none" is a name, unless the metavar says otherwise
+    if setting.optional and text.lower() == "none" and (not free or "none" in setting.option.metavar):
         return None
     for member in setting.members:
         try:

@@ -30,7 +30,7 @@ def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "texts"
     folder.mkdir()
     (folder / "a.txt").write_text("the cat sat on the mat and the dog ran to the sea " * 20)
-    (folder / "b.txt").write_text("a \x1b[31mred\x1b[0m ship\x07 was \u202egnitiaw\u202c for the tide\0")
+    (folder / "b.txt").write_text("a \x1b[31mred\x1b[0m ship\x07 was \u202egnitiaw\u202c for the tide")
     return folder
 
 

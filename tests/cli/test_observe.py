@@ -31,7 +31,7 @@ def texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     folder.mkdir()
     (folder / "a.txt").write_text("the cat sat on the mat and the dog ran to the sea")
     (folder / "b.txt").write_text(
-        "a \x1b[31mred\x1b[0m ship\x07 was \u202egnitiaw\u202c for the tide\0 [bold]x[/bold]"
+        "a \x1b[31mred\x1b[0m ship\x07 was \u202egnitiaw\u202c for the tide [bold]x[/bold]"
     )
     return str(folder)
 
