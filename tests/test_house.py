@@ -110,7 +110,7 @@ def test_report_shows_results_and_the_command_line_asks_the_api(room: str, allow
         if module.startswith(f"actmax.{room}.")
         for name in set(imported_by(without_type_checking(tree)))
         if name != "actmax" and name.split(".")[1] not in allowed | LEAVES
-        if not name.endswith((".settings", ".names"))
+        if not name.endswith(("settings", "names"))
     }
     assert strangers == set()
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from tests.tiny import tiny_tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from actmax.errors import ActmaxError
-from actmax.inputs.bos import bos_id, bos_policy, with_bos
+from actmax.inputs.bos import bos_id, bos_policy
 
 
 def without_bos() -> PreTrainedTokenizerFast:
@@ -34,17 +33,3 @@ def test_other_words_are_refused() -> None:
     assert bos_policy("never") == "never"
     with pytest.raises(ActmaxError, match="auto, always or never"):
         bos_policy("sometimes")
-
-
-def test_bos_is_added_once_and_not_again() -> None:
-    ids = torch.tensor([[5, 6], [7, 8]])
-    once = with_bos(ids, 0)
-    assert once.tolist() == [[0, 5, 6], [0, 7, 8]]
-    assert with_bos(once, 0) is once
-    assert with_bos(ids, None) is ids
-    assert with_bos(ids[:, :0], 0).tolist() == [[0], [0]]
-
-
-def test_rows_that_differ_are_refused() -> None:
-    with pytest.raises(ActmaxError, match="one form"):
-        with_bos(torch.tensor([[0, 5], [6, 7]]), 0)

@@ -17,10 +17,14 @@ from transformers.utils import logging as talk
 from actmax.cache import sha256_of
 from actmax.errors import ActmaxError
 from actmax.models.complaints import hushed
-from actmax.models.directory import weight_files, weights_hash
+from actmax.models.directory import file_hash, hash_of_hashes, weight_files
 from actmax.models.gguf_tokenizer import tokenizer_of
 from actmax.models.load import load, wrap
 from actmax.models.placement import device_of, dtype_of
+
+
+def weights_hash(folder: Path) -> str:
+    return hash_of_hashes({path.name: file_hash(path) for path in weight_files(folder).paths})
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +60,7 @@ def test_a_directory_loads_frozen(folder: Path) -> None:
     model = load(folder, device="cpu")
     assert model.name == "tiny-model"
     assert (model.source.kind, model.source.location) == ("directory", str(folder))
-    assert model.source.sha256 == weights_hash(weight_files(folder).paths)
+    assert model.source.sha256 == weights_hash(folder)
     assert not model.net.training
     assert not any(parameter.requires_grad for parameter in model.net.parameters())
     for name, value in tiny_llama().state_dict().items():
@@ -72,12 +76,12 @@ def test_dtype(folder: Path, dtype: str) -> None:
 
 
 def test_the_hash_of_a_directory_changes_with_its_weights(folder: Path) -> None:
-    before = weights_hash(weight_files(folder).paths)
+    before = weights_hash(folder)
     weights = folder / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    assert weights_hash(weight_files(folder).paths) != before
+    assert weights_hash(folder) != before
     assert len(before) == len(sha256_of(weights))
 
 

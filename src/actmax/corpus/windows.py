@@ -199,7 +199,7 @@ def windows_of(
     if length < 2:
         raise ActmaxError(f"A window of {length} leaves nothing to read after position 0; give at least 2.")
     if max_tokens is not None and max_tokens < 1:
-        raise ActmaxError(f"{max_tokens} tokens are none; give at least 1.")
+        raise ActmaxError(f"--max-tokens must be at least 1 (got {max_tokens}).")
     stride = length - int(bos is not None)
     until = _windows_until(tokens, _firsts(tokens, bos), stride)
     total = int(until[-1])

@@ -12,14 +12,10 @@ from __future__ import annotations
 
 from typing import cast, get_args
 
-import torch
-from jaxtyping import Int
-from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from actmax.errors import ActmaxError
 from actmax.inputs.settings import BosPolicy as BosPolicy
-from actmax.shapes import Ids
 
 
 def bos_policy(word: str) -> BosPolicy:
@@ -45,22 +41,3 @@ def bos_id(tokenizer: PreTrainedTokenizerBase, policy: BosPolicy = "auto") -> in
     if found is None and policy == "always":
         raise ActmaxError("This tokenizer defines no BOS token; use --bos auto or --bos never.")
     return None if found is None else int(found)
-
-
-def with_bos(ids: Ids, bos: int | None) -> Int[Tensor, "batch longer"]:
-    """``[batch, pos]`` with BOS in front of every row: ``[batch, pos + 1]``.
-
-    Unchanged where ``bos`` is None, or where every row begins with it already: it is never added twice.
-
-    Raises:
-        ActmaxError: some rows begin with BOS and some do not, so no one column would be right for all.
-    """
-    if bos is None:
-        return ids
-    if ids.shape[1]:
-        begun = ids[:, 0] == bos
-        if bool(begun.all()) and len(begun):
-            return ids
-        if bool(begun.any()):
-            raise ActmaxError("Some sequences begin with BOS and some do not; give all of them one form.")
-    return torch.cat([ids.new_full((len(ids), 1), bos), ids], dim=1)

@@ -151,11 +151,6 @@ def _shards(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in names)
 
 
-def weights_hash(paths: tuple[Path, ...]) -> str:
-    """One SHA-256 for all weight files: of the lines ``hash  name``, by name."""
-    return hash_of_hashes({path.name: file_hash(path) for path in paths})
-
-
 def hash_of_hashes(files: Mapping[str, str]) -> str:
     """One SHA-256 for several files: of the lines ``hash  name``, by name."""
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from typing import Self
 
 import torch
 from jaxtyping import Float32, Int64
@@ -28,17 +28,6 @@ EVERY = 32
 """A histogram counts one position in this many."""
 PIECE = 16
 """Positions whose maximum is taken together."""
-
-
-@runtime_checkable
-class Summary(Protocol):
-    """Anything that a corpus can be folded into."""
-
-    def update(self, acts: Acts, kept: Kept) -> Self:
-        """Take in the kept positions of a batch of whole windows."""
-
-    def merge(self, other: Self) -> Self:
-        """Take in what another saw of other windows."""
 
 
 class Buffers:
