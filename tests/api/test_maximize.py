@@ -63,6 +63,9 @@ def check_truth(model: Model, found: MaximizeResult, layer: int, index: int, rel
         assert run.text == model.tokenizer.decode(list(run.ids))
         assert [top[0].id for top in run.top_tokens] == list(run.ids)
         assert all(len(top) == 5 for top in run.top_tokens)
+        gain = run.activation_final - run.activation_initial
+        kept = (run.activation_of_ids - run.activation_initial) / gain if gain else None
+        assert run.kept == pytest.approx(kept)
         again = model.tokenizer.encode(run.text, add_special_tokens=False)
         assert run.retokenizes == (again == list(run.ids))
         for ids, told in ((list(run.ids), run.activation_of_ids), (again, run.activation_of_text)):

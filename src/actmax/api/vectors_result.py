@@ -182,6 +182,7 @@ class Ascended:
         )
         nan = math.nan
         first = [row[0] for row in ids]
+        gain = reached[1] - reached[0]
         return Run(
             restart=k,
             activation_initial=reached[0],
@@ -192,6 +193,7 @@ class Ascended:
             text=str(tokenizer.decode(first)),
             cosine=tuple(near.similarity[k, :, 0].tolist()),
             activation_of_ids=nan if truth is None else truth.activation_of_ids,
+            kept=None if truth is None or not gain else (truth.activation_of_ids - reached[0]) / gain,
             activation_of_text=nan if truth is None else truth.activation_of_text,
             retokenizes=truth is not None and truth.retokenizes,
             cross_entropy=nan if truth is None else truth.cross_entropy,

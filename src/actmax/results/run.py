@@ -103,6 +103,15 @@ class Run:
             views=("terminal", "page", "head", "comparison"),
         ),
     ]
+    kept: Annotated[
+        float | None,
+        Shown(
+            "kept",
+            "share of the optimum's gain over the start that its nearest tokens keep",
+            "percent",
+            ("terminal", "page", "head", "comparison"),
+        ),
+    ] = field(default=None, kw_only=True)
     activation_of_text: Annotated[
         float,
         Shown(
