@@ -1,5 +1,5 @@
 """``python -m actmax``."""
 
-from actmax.cli.main import run
+from actmax.cli.main import entry_point
 
-run()
+entry_point()

@@ -234,7 +234,7 @@ def provenance(settings: object) -> dict[str, Any]:
     }
 
 
-def build(kind: Callable[..., Made], name: str, given: dict[str, Any]) -> Made:
+def settings_from(kind: Callable[..., Made], name: str, given: dict[str, Any]) -> Made:
     """A settings object from keyword arguments.
 
     Args:
@@ -284,7 +284,7 @@ class keywords(Generic[Parameters, Made]):  # noqa: N801 - used as a decorator
         def called(*values: Any, **given: Any) -> Given:
             first = {one.name: given.pop(one.name) for one in leading[len(values) :] if one.name in given}
             more = {one.name: value for one, value in zip(fields, values[len(leading) :], strict=False)}
-            settings = build(self.kind, function.__name__, more | given)
+            settings = settings_from(self.kind, function.__name__, more | given)
             return function(*values[: len(leading)], **first, **{last.name: settings})
 
         called.__signature__ = own.replace(parameters=[*leading, *fields])  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from actmax.observation.examples import NEVER
 from actmax.observation.histogram import BINS, Histogram, bins_of, edges
 from actmax.observation.kept import Kept
 from actmax.observation.moments import Exact
-from actmax.observation.summary import PIECE, SiteSummary, Summary
+from actmax.observation.summary import PIECE, SiteSummary
 
 LENGTH, UNITS, TOP = 2 * PIECE + 5, 5, 3
 
@@ -136,10 +136,6 @@ def test_windows_sum_alike_alone_and_together(width: int) -> None:
             SiteSummary.empty(width, TOP).update(acts[one], Kept(keep[one], where[one], document[one]))
         )
     assert same(parts.state(), whole.state())
-
-
-def test_is_a_summary() -> None:
-    assert isinstance(SiteSummary.empty(2), Summary)
 
 
 def test_nothing_kept_changes_nothing() -> None:

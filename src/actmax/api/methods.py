@@ -10,7 +10,7 @@ from actmax.inputs.tokens import TokenSpace
 from actmax.search.method import Method
 from actmax.search.registry import method_class
 from actmax.search.settings import AscentSettings, SearchSettings, TokenSettings, VectorSettings
-from actmax.settings import Settings, build, provenance, settings_of
+from actmax.settings import Settings, provenance, settings_from, settings_of
 
 VECTORS_LENGTH, TOKENS_LENGTH = 5, 12
 """Positions that are searched where ``length`` is not given."""
@@ -34,7 +34,7 @@ def with_hyperparameters(name: str, values: Mapping[str, object]) -> str | Setti
     Raises:
         ActmaxError: there is no such method, or a value is refused.
     """
-    return build(method_class(name), name, dict(values)) if values else name
+    return settings_from(method_class(name), name, dict(values)) if values else name
 
 
 def method_of(given: str | Settings, settings: SearchSettings) -> Method:

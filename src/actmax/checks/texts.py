@@ -61,7 +61,7 @@ def decoded_texts(sample: UnitSample, optima: Optima) -> list[SourcedText]:
 def judge_texts(sample: UnitSample, texts: Sequence[SourcedText]) -> list[JudgedText]:
     """Each text with its numbers, the most active first; texts without tokens are left out."""
     model = sample.model
-    known = dictionary(sample)
+    known = words_of_corpus(sample)
     corpus = sample.values[0][sample.kept]
     bos = sample.windows.bos
     judged = []
@@ -96,7 +96,7 @@ def words_of(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
-def dictionary(sample: UnitSample) -> frozenset[str]:
+def words_of_corpus(sample: UnitSample) -> frozenset[str]:
     """Words that the documents of the sample have at least twice."""
     counts: Counter[str] = Counter()
     for document in np.unique(sample.document):

@@ -26,7 +26,7 @@ def terminal_stderr() -> Any:
 
 
 @contextlib.contextmanager
-def hushed(*, wanted: bool) -> Iterator[None]:
+def quiet_stderr(*, wanted: bool) -> Iterator[None]:
     """Drop what is written to stderr while the body runs; nothing changes where it is not ``wanted``."""
     if not wanted:
         yield

@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else DONE
 
 
-def run() -> NoReturn:
+def entry_point() -> NoReturn:
     """The entry point of the ``actmax`` command."""
     code = main()
     if code == INTERRUPTED:

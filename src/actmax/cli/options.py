@@ -26,7 +26,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from actmax.cli.hush import hushed
+from actmax.cli.hush import quiet_stderr
 from actmax.cli.hyperparameters import Hyperparameters, method_options
 from actmax.settings import Setting, Settings, from_text, range_words, settings_of
 
@@ -56,7 +56,7 @@ def command_of(function: Callable[..., None], words: Sequence[str] = ()) -> Call
     def called(**given: Any) -> None:
         texts = {one.name: given.pop(one.name) for one in extra}
         values = {name: _read(one, given.pop(name)) for name, one in options.items()}
-        with hushed(wanted=any(values.get(name) is True for name in ("quiet", "json"))):
+        with quiet_stderr(wanted=any(values.get(name) is True for name in ("quiet", "json"))):
             made: dict[str, Any] = {name: _made(kind, values) for name, kind in kinds.items()}
             for name in single:
                 texts = {option: text for option, text in texts.items() if text is not None}

@@ -27,7 +27,7 @@ from actmax.checks.assumption import Material, Measure, Need
 from actmax.checks.predictor import ORDER, TOP, Detection, detect
 from actmax.checks.ranks import against, middle
 from actmax.checks.sample import UnitSample
-from actmax.checks.texts import GIVEN, JudgedText, decoded_texts, dictionary, judge_texts, words_of
+from actmax.checks.texts import GIVEN, JudgedText, decoded_texts, judge_texts, words_of
 from actmax.corpus.token_text import token_text
 from actmax.progress import Progress
 from actmax.results.finding import Control, Number, Passage, PassageGroup, Picture, Series
@@ -152,7 +152,7 @@ def _of_text(sample: UnitSample, best: JudgedText, seed: int) -> list[Number]:
 def _snippets(sample: UnitSample, length: int, seed: int) -> tuple[list[float], list[float]]:
     """Cross-entropies and shares of dictionary words of random stretches of the corpus."""
     rng = np.random.default_rng([seed, 31])
-    known = dictionary(sample)
+    known = words_of_corpus(sample)
     rows = [row for row in range(len(sample.where)) if int((sample.where[row] >= 0).sum()) > length]
     entropies, words = [], []
     for _ in range(SNIPPETS if rows else 0):

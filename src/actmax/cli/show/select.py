@@ -23,7 +23,7 @@ LINES = 15
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def show(result: SelectResult, screen: Console, folder: Path | None) -> None:
+def show_selected(result: SelectResult, screen: Console, folder: Path | None) -> None:
     """The groups, the conclusion, the profile by depth, the strongest units; control characters are shown,
     never sent."""
     for group in (result.a, result.b):

@@ -70,7 +70,7 @@ def select(groups: GroupSettings, settings: SelectSettings, machine: Machine, ou
     output.prepare()
     opened = machine.load(quiet=output.quiet)
     import actmax.api.select as api
-    from actmax.cli.show.select import show
+    from actmax.cli.show.select import show_selected
 
     given = vars(settings) | {"corpus": names}
     with progress_bar(quiet=output.quiet) as progress:
@@ -84,7 +84,7 @@ def select(groups: GroupSettings, settings: SelectSettings, machine: Machine, ou
             **given,
         )
     read = result.a.samples + result.b.samples
-    finish(result, output, lambda screen: show(result, screen, output.out), done=f"{read} samples")
+    finish(result, output, lambda screen: show_selected(result, screen, output.out), done=f"{read} samples")
 
 
 def _list_groups(output: Output) -> None:
