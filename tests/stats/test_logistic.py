@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from actmax.stats.logistic import Logistic, Status, logistic, predict
-from actmax.stats.newton import careful, finish, quick
+from actmax.stats.newton import careful, fitted, quick
 from tests.stats.data import activations, groups
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -85,7 +85,7 @@ def test_careful_and_quick_steps_meet() -> None:
     x = rng.standard_normal((50, 30)) + 0.8 * (np.arange(50) < 20)[:, None]
     x = (x - x.mean(axis=0)) / x.std(axis=0)
     start = np.ones(30)
-    one, other = finish(x, 20, *quick(x, 20, start)), finish(x, 20, *careful(x, 20, start))
+    one, other = fitted(x, 20, *quick(x, 20, start)), fitted(x, 20, *careful(x, 20, start))
     assert one.converged.all()
     assert other.converged.all()
     np.testing.assert_allclose(one.slope, other.slope, rtol=1e-8, atol=1e-9)

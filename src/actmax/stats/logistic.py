@@ -21,8 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from scipy.special import ndtr, xlogy
 
-from actmax.stats.moments import Moments, constant, group_moments
-from actmax.stats.newton import Solver, careful, finish, quick
+from actmax.stats.newton import Solver, careful, fitted, quick
 from actmax.stats.samples import (
     LEAST_UNITS,
     Chunk,
@@ -85,22 +84,20 @@ def logistic(values: Values, labels: Labels) -> Logistic:
     columns: dict[str, Any] = {field.name: np.full(units, np.nan) for field in fields(Logistic)}
     result = Logistic(**columns | {"status": np.zeros(units, dtype=np.int64)})
     for where, chunk in chunks(values, order):
-        first, second = group_moments(chunk, n1)
-        status = _status(first, second)
+        ranges = _Ranges.of(chunk, n1)
+        status = ranges.status()
         ok = status == Status.OK
         place = np.arange(where.start, where.stop)
         result.status[where] = status
         if ok.any():
-            _fill(result, place[ok], _regular(chunk, first, second, ok, quick))
+            _fill(result, place[ok], _regular(chunk if ok.all() else chunk[:, ok], n1, quick))
         if not ok.all():
-            _fill(result, place[~ok], _limits(chunk, first, second, status))
+            _fill(result, place[~ok], _limits(chunk, n1, ranges, status))
     left = np.flatnonzero(result.status == Status.UNCONVERGED)
     for begin in range(0, len(left), LEAST_UNITS):
         place = left[begin : begin + LEAST_UNITS]
         for where, chunk in chunks(values[:, place], order):
-            first, second = group_moments(chunk, n1)
-            everything = np.ones(len(place[where]), dtype=bool)
-            _fill(result, place[where], _regular(chunk, first, second, everything, careful))
+            _fill(result, place[where], _regular(chunk, n1, careful))
     null = n1 * np.log(n1 / (n1 + n2)) + n2 * np.log(n2 / (n1 + n2))
     ratio = np.maximum(2 * (result.log_likelihood - null), 0.0)
     chance = 2 * ndtr(-np.sqrt(ratio))  # chi-squared of one degree is a normal squared
@@ -115,32 +112,38 @@ def predict(values: Values, model: Logistic) -> Bool[np.ndarray, "samples units"
         return np.asarray((values.astype(np.float64) - model.threshold) * side > 0)
 
 
-def _status(first: Moments, second: Moments) -> Int[np.ndarray, " units"]:
-    above, below = first.low - second.high, second.low - first.high
-    return np.select(
-        [constant(first, second), (above > 0) | (below > 0), (above == 0) | (below == 0)],
-        [Status.CONSTANT, Status.SEPARABLE, Status.QUASI_SEPARABLE],
-        Status.OK,
-    ).astype(np.int64)
+@dataclass(frozen=True)
+class _Ranges:
+    """The smallest and the largest value of every unit in each group."""
+
+    low: PerUnit
+    high: PerUnit
+    low_second: PerUnit
+    high_second: PerUnit
+
+    @classmethod
+    def of(cls, chunk: Chunk, n1: int) -> _Ranges:
+        first, second = chunk[:n1], chunk[n1:]
+        return cls(first.min(axis=0), first.max(axis=0), second.min(axis=0), second.max(axis=0))
+
+    def status(self) -> Int[np.ndarray, " units"]:
+        above, below = self.low - self.high_second, self.low_second - self.high
+        constant = (above == 0) & (below == 0)
+        separable, touching = (above > 0) | (below > 0), (above == 0) | (below == 0)
+        kinds = [Status.CONSTANT, Status.SEPARABLE, Status.QUASI_SEPARABLE]
+        return np.select([constant, separable, touching], kinds, Status.OK).astype(np.int64)
 
 
-def _regular(
-    chunk: Chunk, first: Moments, second: Moments, ok: Bool[np.ndarray, " chunk"], solve: Solver
-) -> dict[str, PerUnit]:
+def _regular(chunk: Chunk, n1: int, solve: Solver) -> dict[str, PerUnit]:
     """The units with a maximum: standardise, fit, scale back."""
-    n1, n2 = first.n, second.n
-    gap = first.mean - second.mean
-    mean = (n1 * first.mean + n2 * second.mean) / (n1 + n2)
-    within = (n1 - 1) * first.variance + (n2 - 1) * second.variance
-    deviation = np.sqrt((within + n1 * n2 / (n1 + n2) * gap**2) / (n1 + n2))
-    if not ok.all():
-        chunk, gap, mean, within, deviation = (
-            array[..., ok] for array in (chunk, gap, mean, within, deviation)
-        )
+    n = len(chunk)
+    mean = chunk.mean(axis=0)
     x = chunk - mean
+    deviation = np.sqrt(np.einsum("su,su->u", x, x) / n)
     x /= deviation
-    start = gap * deviation * (n1 + n2 - 2) / within
-    fits = finish(x, n1, *solve(x, n1, start))
+    gap = x[:n1].mean(axis=0) - x[n1:].mean(axis=0)
+    within = n - n1 * (n - n1) / n * gap**2
+    fits = fitted(x, n1, *solve(x, n1, gap * (n - 2) / within))
     slope = fits.slope / deviation
     error = fits.standard_error / deviation
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -158,28 +161,26 @@ def _regular(
     }
 
 
-def _limits(
-    chunk: Chunk, first: Moments, second: Moments, status: Int[np.ndarray, " chunk"]
-) -> dict[str, PerUnit]:
+def _limits(chunk: Chunk, n1: int, ranges: _Ranges, status: Int[np.ndarray, " chunk"]) -> dict[str, PerUnit]:
     """The units without one: where slope, likelihood and accuracy tend as the slope grows."""
     odd = status != Status.OK
     flat = status[odd] == Status.CONSTANT
-    up = (first.low >= second.high)[odd] & ~flat
-    threshold = np.where(up, (first.low + second.high)[odd] / 2, (first.high + second.low)[odd] / 2)
+    up = (ranges.low >= ranges.high_second)[odd] & ~flat
+    above, below = (ranges.low + ranges.high_second)[odd] / 2, (ranges.high + ranges.low_second)[odd] / 2
+    threshold = np.where(up, above, below)
     at = (chunk[:, odd] == threshold) & (status[odd] != Status.SEPARABLE)
-    tied_first = np.count_nonzero(at[: first.n], axis=0)
-    tied_second = np.count_nonzero(at[first.n :], axis=0)
+    tied_first = np.count_nonzero(at[:n1], axis=0)
+    tied_second = np.count_nonzero(at[n1:], axis=0)
     tied = np.maximum(tied_first + tied_second, 1)
     return {
         "slope": np.where(flat, 0.0, np.where(up, np.inf, -np.inf)),
-        "intercept": np.where(flat, np.log(first.n / second.n), np.nan),
+        "intercept": np.where(flat, np.log(n1 / (len(chunk) - n1)), np.nan),
         "log_likelihood": xlogy(tied_first, tied_first / tied) + xlogy(tied_second, tied_second / tied),
-        "accuracy": 1 - np.minimum(tied_first, tied_second) / (first.n + second.n),
+        "accuracy": 1 - np.minimum(tied_first, tied_second) / len(chunk),
         "threshold": np.where(flat, np.nan, threshold),
     }
 
 
 def _fill(result: Logistic, units: Int[np.ndarray, " some"], columns: dict[str, PerUnit]) -> None:
-    for field in fields(result):
-        if field.name in columns:
-            getattr(result, field.name)[units] = columns[field.name]
+    for name, column in columns.items():
+        getattr(result, name)[units] = column

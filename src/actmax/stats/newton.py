@@ -182,7 +182,7 @@ class Fits:
     accuracy: PerUnit
 
 
-def finish(x: Chunk, n1: int, a: PerUnit, b: PerUnit, converged: Bool[np.ndarray, " units"]) -> Fits:
+def fitted(x: Chunk, n1: int, a: PerUnit, b: PerUnit, converged: Bool[np.ndarray, " units"]) -> Fits:
     """What follows from the coefficients: standard error, likelihood, share of labels predicted."""
     score = x * b
     score += a
