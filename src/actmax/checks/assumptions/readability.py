@@ -27,7 +27,7 @@ from actmax.checks.assumption import Material, Measure, Need
 from actmax.checks.predictor import ORDER, TOP, Detection, detect
 from actmax.checks.ranks import against, middle
 from actmax.checks.sample import UnitSample
-from actmax.checks.texts import GIVEN, JudgedText, decoded_texts, judge_texts, words_of
+from actmax.checks.texts import GIVEN, JudgedText, decoded_texts, judge_texts, words_of, words_of_corpus
 from actmax.corpus.token_text import token_text
 from actmax.progress import Progress
 from actmax.results.finding import Control, Number, Passage, PassageGroup, Picture, Series
