@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import torch
-from tests.tiny import BLOCKS, FAMILY_NAMES, WIDTH, tiny_ids, tiny_model
+from tests.tiny import BLOCKS, FAMILY_NAMES, WIDTH, tiny_ids, tiny_model, tiny_net, tiny_tokenizer
 from torch import Tensor
 
 from actmax.errors import ActmaxError
+from actmax.models.load import wrap
 from actmax.models.model import Model
 from actmax.models.read import read, read_prefix
 from actmax.models.sites import EMBED, FINAL, LOGITS, Site, list_sites, resolve_site
@@ -248,3 +249,14 @@ def test_gpt2_adds_its_position_embeddings_to_given_embeddings_too() -> None:
         added = read(model, [site], embeds=embeds)[site] - embeds
     wpe: Tensor = model.net.get_submodule("transformer.wpe").weight  # type: ignore[assignment]
     torch.testing.assert_close(added, wpe[:7].expand_as(added), rtol=1e-4, atol=1e-5)
+
+
+def test_dead_relu_units_read_zero_and_their_inputs_do_not() -> None:
+    net = tiny_net("opt")
+    with torch.no_grad():
+        net.get_parameter("model.decoder.layers.1.fc1.bias").fill_(-1e4)
+    model = wrap(net, tiny_tokenizer())
+    post, pre = (resolve_site(model, f"blocks.1.mlp.hook_{name}") for name in ("post", "pre"))
+    found = read(model, [post, pre], ids=tiny_ids())
+    assert not bool(found[post].any())
+    assert bool((found[pre] < -1e3).all())

@@ -99,7 +99,7 @@ def _special(model: Model) -> Bool[Tensor, " vocab"]:
     tokenizer: Any = model.tokenizer
     ids = {*tokenizer.all_special_ids, *getattr(tokenizer, "added_tokens_decoder", {})}
     mask = torch.zeros(model.vocab_size, dtype=torch.bool)
-    mask[[i for i in ids if i < model.vocab_size]] = True
+    mask[[i for i in ids if isinstance(i, int) and i < model.vocab_size]] = True
     return mask
 
 

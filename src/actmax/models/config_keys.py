@@ -41,7 +41,7 @@ BEARING: Mapping[str, tuple[Any, ...]] = {
 }
 """Keys by which some architecture computes otherwise, each with the values that do nothing."""
 
-_ROPE_KEYS: Mapping[str, frozenset[str]] = {
+ROPE_KEYS: Mapping[str, frozenset[str]] = {
     "default": frozenset(),
     "linear": frozenset({"factor"}),
     "dynamic": frozenset({"factor", "original_max_position_embeddings"}),
@@ -74,19 +74,19 @@ def check_config(config: Any, label: str) -> None:
         value = getattr(text, key, None)
         if key not in known and value is not None and value not in neutral:
             raise ActmaxError(
-                f"The config of {label!r} sets {key!r} to {value!r}, which the architecture"
+                f"The config of {label!r} sets {key!r} to {value!r:.60}, which the architecture"
                 f" {text.model_type!r} does not read, so its numbers would be wrong; use the architecture"
                 " that the model was made with."
             )
     rope = getattr(text, "rope_parameters", None)
     for part in _rope_parts(rope):
         kind = str(part.get("rope_type", part.get("type", "default")))
-        if kind not in _ROPE_KEYS:
+        if kind not in ROPE_KEYS:
             raise ActmaxError(
                 f"The config of {label!r} scales rotary embeddings in a way {kind!r} that is not known;"
-                f" choose {', '.join(_ROPE_KEYS)}."
+                f" choose {', '.join(ROPE_KEYS)}."
             )
-        unread = sorted(part.keys() - _ROPE_KEYS[kind] - _ROPE_ALWAYS)
+        unread = sorted(part.keys() - ROPE_KEYS[kind] - _ROPE_ALWAYS)
         if unread:
             raise ActmaxError(
                 f"The config of {label!r} sets {unread[0]!r} for rotary embeddings of the kind {kind!r},"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actmax.errors import ActmaxError, nearest
-from actmax.models.gguf_read import ELSE, GgufModel, Settings, numbers_of
+from actmax.models.gguf_read import ELSE, GgufModel, Settings, numbers_of, short
 
 Config = dict[str, Any]
 
@@ -90,7 +90,7 @@ def architecture_of(model: GgufModel) -> GgufArchitecture:
     if row is None:
         close = nearest(model.architecture, ARCHITECTURES, 1)
         raise ActmaxError(
-            f"The architecture {model.architecture!r} of {model.label!r} cannot be read from GGUF (the"
+            f"The architecture {short(model.architecture)} of {model.label!r} cannot be read from GGUF (the"
             f" nearest that can is {close!r}); {ELSE}"
         )
     return row
@@ -141,7 +141,9 @@ def _rope(settings: Settings, config: Config, *, partial: bool = False) -> Confi
     if kind in ("linear", "yarn"):
         _scaled(settings, rope, str(kind))
     elif kind not in ("none", "longrope"):
-        raise settings.refuse("rope.scaling.type", f"to {kind!r}, which reading from GGUF does not support")
+        raise settings.refuse(
+            "rope.scaling.type", f"to {short(kind)}, which reading from GGUF does not support"
+        )
     if kind in ("none", "linear"):  # read by the other kinds only
         for name in ("rope.scaling.original_context_length", "rope.scaling.factor", "rope.scale_linear"):
             settings.get(name)
@@ -233,7 +235,7 @@ def _no_window(settings: Settings, config: Config) -> None:
         isinstance(window, int) and window >= config["max_position_embeddings"]
     ):
         raise settings.refuse(
-            "attention.sliding_window", f"to {window!r}, which {config['model_type']} ignores"
+            "attention.sliding_window", f"to {short(window)}, which {config['model_type']} ignores"
         )
 
 

@@ -120,7 +120,7 @@ def _plus_one(place: Any) -> Any:
 def _check_kind(path: Path, fields: Mapping[str, Any]) -> None:
     kind = fields.get("general.type", "model")
     if kind != "model":
-        raise ActmaxError(f"{path.name!r} holds no model but what GGUF calls {kind!r}; {ELSE}")
+        raise ActmaxError(f"{path.name!r} holds no model but what GGUF calls {short(kind)}; {ELSE}")
 
 
 def _read_file(path: Path) -> tuple[dict[str, Any], list[Any]]:
@@ -180,6 +180,12 @@ def check_types(model: GgufModel) -> None:
             raise _unread(model.label, repr(name), str(kind.name))
 
 
+def short(value: Any, longest: int = 60) -> str:
+    """A value as Python writes it, cut where it is long."""
+    written = repr(value)
+    return written if len(written) <= longest else written[:longest] + "…"
+
+
 @dataclass
 class Settings:
     """The keys of a model's architecture, each handed out by name; those that nobody asked for are known."""
@@ -197,7 +203,7 @@ class Settings:
 
     def refuse(self, name: str, why: str) -> ActmaxError:
         """The error about one setting."""
-        return ActmaxError(f"{self.model.label!r} sets {self.key(name)!r} {why}; {ELSE}")
+        return ActmaxError(f"{self.model.label!r} sets {short(self.key(name), 100)} {why}; {ELSE}")
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value as it is."""
@@ -222,7 +228,7 @@ class Settings:
                 )
             value = value[0]
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise self.refuse(name, f"to {value!r}, which is not a number")
+            raise self.refuse(name, f"to {short(value)}, which is not a number")
         return value
 
     def whole(self, name: str, default: int | None = None) -> int:
@@ -233,7 +239,7 @@ class Settings:
         """
         value = self.number(name, default)
         if value != int(value) or not 1 <= value < 2**31:
-            raise self.refuse(name, f"to {value!r}, which is not a whole number of at least 1")
+            raise self.refuse(name, f"to {short(value)}, which is not a whole number of at least 1")
         return int(value)
 
     def neutral(self, name: str, *values: Any) -> None:
@@ -245,7 +251,7 @@ class Settings:
         value = self.get(name)
         for one in value if isinstance(value, list) else [value]:
             if one is not None and one not in values:
-                raise self.refuse(name, f"to {one!r}, which reading from GGUF does not support")
+                raise self.refuse(name, f"to {short(one)}, which reading from GGUF does not support")
 
     def refuse_rest(self, harmless: Iterable[str]) -> None:
         """Refuse the keys of the architecture that nobody asked for.

@@ -25,7 +25,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from actmax.errors import ActmaxError
 from actmax.models.complaints import plain_errors
-from actmax.models.gguf_read import ELSE
+from actmax.models.gguf_read import ELSE, short
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED = 1, 2, 3, 4
 _START = "tokenizer.ggml."
@@ -101,8 +101,8 @@ def tokenizer_of(fields: Mapping[str, Any], path: Path) -> PreTrainedTokenizerBa
     kind = fields.get(f"{_START}model")
     if not isinstance(kind, str) or kind not in KINDS:
         raise ActmaxError(
-            f"{label!r} describes its tokenizer in a way that cannot be read (kind {kind!r}; those that can"
-            f" are {' and '.join(map(repr, KINDS))}); {ELSE}"
+            f"{label!r} describes its tokenizer in a way that cannot be read (kind {short(kind)}; those"
+            f" that can are {' and '.join(map(repr, KINDS))}); {ELSE}"
         )
     _check_keys(fields, label)
     tokens, types = _tokens(fields, label)
@@ -130,9 +130,10 @@ def _check_keys(fields: Mapping[str, Any], label: str) -> None:
         name = key.removeprefix(_START)
         if not key.startswith(_START) or name in USED or name.endswith(("_token_id", "_token_ids")):
             continue  # (other special tokens: the end of a turn, of a message, the places of a gap)
-        if value not in NEUTRAL.get(name, ()):
+        if isinstance(value, list | dict) or value not in NEUTRAL.get(name, ()):
             raise ActmaxError(
-                f"{label!r} sets {key!r} to {value!r}, which reading its tokenizer does not support; {ELSE}"
+                f"{label!r} sets {short(key, 100)} to {short(value)}, which reading its tokenizer does not"
+                f" support; {ELSE}"
             )
 
 
@@ -141,11 +142,12 @@ def _tokens(fields: Mapping[str, Any], label: str) -> tuple[list[str], list[int]
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise ActmaxError(f"{label!r} holds no list of tokens; fetch or copy it again.")
     types = fields.get(f"{_START}token_type") or [_NORMAL] * len(tokens)
-    if not isinstance(types, list) or len(types) != len(tokens):
+    whole = isinstance(types, list) and all(isinstance(kind, int) for kind in types)
+    if not whole or len(types) != len(tokens):
         raise ActmaxError(f"{label!r} holds {len(tokens)} tokens but not one type for each; copy it again.")
     if len(set(tokens)) != len(tokens):
         twice, _ = Counter(tokens).most_common(1)[0]
-        raise ActmaxError(f"{label!r} holds the token {twice!r} twice; {ELSE}")
+        raise ActmaxError(f"{label!r} holds the token {short(twice)} twice; {ELSE}")
     return tokens, types
 
 
@@ -154,16 +156,18 @@ def _named(fields: Mapping[str, Any], name: str, tokens: list[str], label: str) 
     if index is None:
         return None
     if not isinstance(index, int) or not 0 <= index < len(tokens):
-        raise ActmaxError(f"{label!r} names the token {index!r} of {len(tokens)} as {name}; copy it again.")
+        raise ActmaxError(
+            f"{label!r} names the token {short(index)} of {len(tokens)} as {name}; copy it again."
+        )
     return tokens[index]
 
 
 def _byte_level(fields: Mapping[str, Any], tokens: list[str], types: list[int], label: str) -> Tokenizer:
     default = "gpt-2" if fields.get("general.architecture") == "gpt2" else None  # older than the key
     name = fields.get(f"{_START}pre", default)
-    if name not in CUTS:
+    if not isinstance(name, str) or name not in CUTS:
         raise ActmaxError(
-            f"{label!r} cuts its text into pieces in a way {name!r} that is not known"
+            f"{label!r} cuts its text into pieces in a way {short(name)} that is not known"
             f" (tokenizer.ggml.pre); {ELSE}"
         )
     if fields.get(f"{_START}add_space_prefix", False):

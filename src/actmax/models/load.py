@@ -20,6 +20,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from actmax.assets.known import SMOLLM2
 from actmax.errors import ActmaxError
+from actmax.models.complaints import hushed, plain_errors
 from actmax.models.default import DEFAULT_MODEL, default_model_dir
 from actmax.models.directory import hash_of_hashes
 from actmax.models.families import family_of
@@ -62,8 +63,9 @@ def load(
     progress("loading", 0, None)
     loaded = load_pretrained(location, label, precision, revision)
     mover: Any = loaded.net  # (the stubs hide nn.Module.to)
-    mover.to(place)
-    return wrap(loaded.net, loaded.tokenizer, name=label, source=_traced(source, loaded))
+    with hushed(), plain_errors(label):
+        mover.to(place)
+        return wrap(loaded.net, loaded.tokenizer, name=label, source=_traced(source, loaded))
 
 
 def _traced(source: Source, loaded: Pretrained) -> Source:

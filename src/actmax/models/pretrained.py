@@ -146,6 +146,7 @@ def _tokenizer(location: str, label: str, common: dict[str, Any]) -> PreTrainedT
     )
     automatic: Any = AutoTokenizer if whole is None else PreTrainedTokenizerFast
     tokenizer: PreTrainedTokenizerBase = automatic.from_pretrained(location, **common)
+    tokenizer.encode("a", add_special_tokens=False)  # settings of the wrong kind are only met here
     if not tokenizer.is_fast:
         raise ActmaxError(
             f"The tokenizer of {label!r} cannot tell where its tokens lie in the text; save it as a fast"
