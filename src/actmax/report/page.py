@@ -48,15 +48,6 @@ class Plot:
     """The drawing for narrow screens, where shrinking or scrolling would hide the point."""
 
 
-@dataclass(frozen=True)
-class Column:
-    """The head of a table's column."""
-
-    label: str
-    meaning: str
-    numeric: bool = True
-
-
 def stats_of(row: Any, *, without: Collection[str] = ()) -> list[Stat]:
     """The fields of ``row`` that are shown at the head of a page."""
     columns = columns_shown([row], "head", without=without)

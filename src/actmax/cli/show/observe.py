@@ -11,6 +11,7 @@ from actmax.legible import legible, visible
 from actmax.numbers import count, number, percent, seconds
 from actmax.results.observe import ObserveResult
 from actmax.results.observed_unit import CorpusExample, UnitObservation
+from actmax.results.shown import columns_shown
 
 _BEFORE, _AFTER = 44, 22
 """Characters of context in the terminal; the page and result.json hold all of it."""
@@ -44,12 +45,8 @@ def _show_unit(unit: UnitObservation, screen: Console) -> None:
 
     screen.print()
     screen.print(f"[bold]{escape(unit.unit)}[/bold]")
-    screen.print(
-        escape(
-            f"from {number(unit.min)} to {number(unit.max)}, mean {number(unit.mean)}, standard deviation"
-            f" {number(unit.std)}, above zero at {percent(unit.density)} of {count(unit.count)} positions"
-        )
-    )
+    numbers = columns_shown([unit], "terminal")
+    screen.print(escape(", ".join(f"{column.label} {column.texts[0]}" for column in numbers)))
     left = unit.excluded
     screen.print(
         f"left out: position 0 ({percent(left.position_0.share)}), sinks ({percent(left.sinks.share)})",
