@@ -292,7 +292,7 @@ def test_a_disk_that_fills_up_meanwhile(
             )
             return running.run(*arguments, **more)
 
-        monkeypatch.setattr("actmax.api.soft.run", fill)
+        monkeypatch.setattr("actmax.api.vectors.run", fill)
         said = mistake(capsys, "maximize", UNIT, "--model", model, *QUICK, "--out", str(disk / "out"))
         assert [path.name for path in disk.iterdir()] == ["filler"]
     assert "No space is left" in said

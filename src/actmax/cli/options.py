@@ -82,7 +82,7 @@ def _is_settings(hint: Any) -> bool:
 
 
 def _made(kind: type[Settings], values: dict[str, Any]) -> Settings:
-    chosen = [one.name for one in settings_of(kind) if one.name in values]
+    chosen = [one.name for one in settings_of(kind) if one.scope.option and one.name in values]
     return kind(**{name: values[name] for name in chosen if values[name] is not dataclasses.MISSING})
 
 
