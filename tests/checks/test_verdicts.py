@@ -84,7 +84,7 @@ def test_the_shuffled_copy_is_shown_beside_the_number() -> None:
         ("importance", {"largest_kl": 1.0}, True, "important"),
         ("importance", {"largest_kl": 1.0}, False, "no more than other units"),
         ("continuity", {"jump": 0.6, "kept_by_tokens": 1.0}, True, "it jumps"),
-        ("continuity", {"jump": 0.1, "kept_by_tokens": 0.1}, True, "the optimum is no text"),
+        ("continuity", {"jump": 0.1, "kept_by_tokens": 0.1}, True, "the optimum is not a text"),
         ("continuity", {"jump": 0.1, "kept_by_tokens": 0.6}, True, "continuous"),
         ("continuity", {"jump": 0.1, "kept_by_tokens": float("nan")}, False, "ascent finds nothing"),
         ("readability", {"token_auc": 0.8, "detection_auc": 0.9}, True, "readable from the token"),

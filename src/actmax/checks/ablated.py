@@ -22,7 +22,7 @@ EARLY = 32
 
 @dataclass(frozen=True)
 class Ablated:
-    """One row an example; column 0 of ``kl`` is the unit, the rest the others."""
+    """One row per example; column 0 of ``kl`` is the unit, the rest are random units."""
 
     kind: list[str]
     size: Float[np.ndarray, " example"]
@@ -78,7 +78,7 @@ def ablate(sample: UnitSample, seed: int, progress: Progress, count: int) -> Abl
 
 
 def relative_effects(sample: UnitSample, seed: int, progress: Progress) -> list[float]:
-    """The statistic of the unit, then of each of the others at its own strongest examples."""
+    """The statistic of the unit, then of each random unit at its own strongest examples."""
     references = other_units(sample.model, sample.unit, len(sample.others) + REFERENCES, seed)
     references = references[len(sample.others) :] or references[:REFERENCES]
     allowed, units = _followed(sample), (sample.unit, *sample.others)
@@ -146,7 +146,7 @@ def _places(sample: UnitSample, seed: int, examples: int) -> list[tuple[str, int
 
 
 def _followed(sample: UnitSample) -> Bool[np.ndarray, "window pos"]:
-    """Kept positions that enough text follows; all kept ones where there are none such."""
+    """Positions that enough text follows; all that are read where there are none."""
     followed = np.zeros_like(sample.kept)
     followed[:, : -AFTER + 1] = sample.where[:, AFTER - 1 :] >= 0
     allowed = sample.kept & followed

@@ -24,7 +24,7 @@ _AT_ONCE, _ROWS = 8, 96
 
 @dataclass(frozen=True)
 class Change:
-    """Add so much to a unit."""
+    """An amount that is added to a unit."""
 
     unit: Unit
     amount: float
@@ -32,14 +32,14 @@ class Change:
 
 @dataclass(frozen=True)
 class AblationPoint:
-    """A position in a text, and what is changed there."""
+    """A position in a text, and the changes that are made there."""
 
     before: Prefix
     """The text up to the position, with BOS; at least one token."""
     after: Int[Tensor, " after"]
     """The token at the position and those that follow."""
     changes: tuple[Change, ...]
-    """Each for itself."""
+    """Each is made separately."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class AblationEffect:
 
 @torch.no_grad()
 def beginnings(model: Model, rows: Int[Tensor, "row pos"]) -> Iterator[Prefix]:
-    """Run the beginnings of texts through all blocks; one prefix a row."""
+    """Run the beginnings of texts through all blocks; one prefix per row."""
     last = Site(f"blocks.{model.n_blocks - 1}.hook_resid_post", model.n_blocks - 1)  # all blocks, no logits
     for ids in rows.split(_AT_ONCE):
         together = read_prefix(model, [last], ids.to(model.device))
@@ -66,14 +66,14 @@ def beginnings(model: Model, rows: Int[Tensor, "row pos"]) -> Iterator[Prefix]:
 
 
 def upto(beginning: Prefix, position: int) -> Prefix:
-    """The piece of a beginning that stands before a position (no token sees those after it)."""
+    """The part of a beginning before a position (no token sees those that come later)."""
     pairs = tuple((keys[:, :, :position], values[:, :, :position]) for keys, values in beginning.keys_values)
     return replace(beginning, ids=beginning.ids[:, :position], keys_values=pairs)
 
 
 @torch.no_grad()
 def effects_of(model: Model, examples: Sequence[AblationPoint]) -> list[AblationEffect]:
-    """What the changes of each example do, compared with the model as it is; all units of one site."""
+    """What the changes of each example do, compared with the unchanged model; all units are of one site."""
     found: dict[int, AblationEffect] = {}
     alike: dict[tuple[int, int], list[int]] = {}
     for k, one in enumerate(examples):
@@ -85,7 +85,7 @@ def effects_of(model: Model, examples: Sequence[AblationPoint]) -> list[Ablation
 
 
 def _few_rows(examples: Sequence[AblationPoint], group: Sequence[int]) -> Iterator[list[int]]:
-    """Examples in order, so many at once as have about ``_ROWS`` rows together."""
+    """Examples in order, in groups of about ``_ROWS`` rows."""
     some: list[int] = []
     rows = 0
     for k in group:
@@ -98,7 +98,7 @@ def _few_rows(examples: Sequence[AblationPoint], group: Sequence[int]) -> Iterat
 
 
 def _together(model: Model, examples: Sequence[AblationPoint]) -> Iterator[AblationEffect]:
-    """Examples with equally long beginnings and ends, in one pass."""
+    """The effects of examples with equally long beginnings and ends, in one pass."""
     site, logits = examples[0].changes[0].unit.site, Site(LOGITS)
     sizes = [1 + len(one.changes) for one in examples]
     ids = torch.cat([one.after.expand(n, -1) for one, n in zip(examples, sizes, strict=True)])
@@ -125,7 +125,7 @@ def _together(model: Model, examples: Sequence[AblationPoint]) -> Iterator[Ablat
 
 
 def _stacked(pieces: Sequence[Prefix], sizes: Sequence[int]) -> Prefix:
-    """One prefix of as many rows as the sizes say."""
+    """One prefix, each piece repeated as often as its size says."""
     pairs = []
     for layer in range(len(pieces[0].keys_values)):
         both = [piece.keys_values[layer] for piece in pieces]
@@ -138,7 +138,7 @@ def _stacked(pieces: Sequence[Prefix], sizes: Sequence[int]) -> Prefix:
 
 
 def _effect(said: Float[Tensor, "row pos vocab"], after: Int[Tensor, " pos"]) -> AblationEffect:
-    """From log-probabilities: row 0 is the model as it is."""
+    """The effects from log-probabilities; row 0 is the unchanged model."""
     base, rows = said[0], said[1:]
     p = base.double().exp()
     kl = torch.stack([(p * (base.double() - row.double())).sum(dim=-1).mean() for row in rows])

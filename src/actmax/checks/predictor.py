@@ -35,7 +35,7 @@ class Detection:
     """One row a unit."""
 
     token: Float[np.ndarray, " unit"]
-    """AUC from the token alone."""
+    """AUC from the token only."""
     full: Float[np.ndarray, " unit"]
     """AUC from token, token before and context words."""
     weights: Float[np.ndarray, " effect"]
@@ -52,7 +52,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class _Words:
-    """What is known of each kept position."""
+    """The tokens at and around each position that is read."""
 
     token: Int[np.ndarray, " n"]
     before: Int[np.ndarray, " n"]
@@ -61,7 +61,7 @@ class _Words:
 
 
 def detect(sample: UnitSample, seed: int) -> Detection:
-    """Fit on half of the documents and judge on the others."""
+    """Fit on half of the documents and judge on the other half."""
     rows, columns = np.nonzero(sample.kept)
     rng = np.random.default_rng([seed, 23])
     everywhere = np.ones(len(sample.document), dtype=bool)
@@ -136,7 +136,7 @@ def _effects(
 def _weights(
     effects: Float[np.ndarray, "effect n unit"], values: Float[np.ndarray, "n unit"]
 ) -> Float[np.ndarray, "effect unit"]:
-    """Least squares with no weight below zero; where nothing is left, the token alone."""
+    """Least squares with no weight below zero; where nothing is left, the token counts fully."""
     weights = np.zeros((len(effects), values.shape[1]))
     for k in range(values.shape[1]):
         x, used = effects[:, :, k].T, list(range(len(effects)))

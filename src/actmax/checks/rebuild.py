@@ -32,14 +32,14 @@ _STREAM = 2**30 + 3
 
 @dataclass(frozen=True)
 class Relation:
-    """One relation that must hold."""
+    """A relation that must hold between hooks and hidden states."""
 
     name: str
     holds: bool
     deviation: float
     """Largest absolute deviation; NaN where the model has no such relation."""
     relative: float
-    """Divided by the largest magnitude of what is compared."""
+    """The deviation divided by the largest magnitude of what is compared."""
     where: str
     """The site or block with the largest deviation; ``everywhere`` where there is none."""
     says: str

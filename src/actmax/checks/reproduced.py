@@ -49,7 +49,7 @@ class Unrelated:
     agreements: tuple[Agreement, ...]
 
     def numbers(self, name: str) -> list[float]:
-        """One of the agreements' numbers."""
+        """One number of every agreement."""
         return [float(getattr(one, name)) for one in self.agreements]
 
     @property
@@ -64,7 +64,7 @@ NOTHING_UNRELATED = Unrelated("", (), ())
 def soft_agreements(
     optima: Optima, unit: Unit, unrelated: Sequence[Unit]
 ) -> tuple[Agreement, Agreement, Unrelated]:
-    """Of the unit's runs, of their random starts, and of unrelated units.
+    """The agreement of the unit's runs, of their random starts, and of unrelated units.
 
     Where those have several runs each, it is the agreement within each of them; where they have one each,
     that between as many of them as the unit has runs.
@@ -86,7 +86,7 @@ def soft_agreements(
 
 
 def as_many_runs(names: Sequence[str], agreements: Sequence[Agreement]) -> Unrelated:
-    """Units that were searched as often as the unit itself."""
+    """The agreements of units that were searched as often as the unit itself."""
     what = "an unrelated unit" if len(names) == 1 else f"{len(names)} unrelated units"
     return Unrelated(f"{what}, as many runs", tuple(names), tuple(agreements))
 
@@ -96,12 +96,12 @@ def _found(optima: Optima, rows: list[int]) -> tuple[torch.Tensor, torch.Tensor,
 
 
 def token_agreement(model: Model, ids: torch.Tensor, activation: torch.Tensor) -> Agreement:
-    """Of runs of a token method: their vectors are the embeddings of what they found."""
+    """The agreement of runs of a token method, whose vectors are the embeddings of the tokens found."""
     return agreement(model.embedding[ids.to(model.device)], ids, activation)
 
 
 def numbers(found: Agreement, starts: Agreement, others: Unrelated, *, soft: bool) -> tuple[Number, ...]:
-    """The numbers with their controls, each with its line of words."""
+    """The numbers with their controls, each explained in one line."""
     total = found.runs * found.positions
     of = f"{found.runs} runs × {found.positions} positions"
     what = "decoded tokens" if soft else "tokens"
@@ -178,7 +178,7 @@ def pictures(
             "cosine similarity after best matching",
             "",
             tuple(rows),
-            f"One mark a pair of runs ({len(found.pairs)} pairs of this unit). At 1 two runs found the same"
+            f"One mark per pair of runs ({len(found.pairs)} pairs of this unit). At 1 two runs found the same"
             f" vectors; where the {START[soft]} are, they have nothing in common.",
         ),
         Picture(

@@ -44,7 +44,7 @@ class RowUnits:
     """The activation of another unit in every row."""
 
     units: tuple[Unit, ...]
-    """One a row, all of one site."""
+    """One per row, all of one site."""
     positions: Positions
 
     @property
@@ -76,7 +76,7 @@ def own(units: Sequence[Unit], value: Tensor, positions: Positions) -> Scores:
 
 @dataclass(frozen=True)
 class Optima:
-    """What soft ascent found, one row a run."""
+    """What soft ascent found, one row per run."""
 
     units: tuple[Unit, ...]
     """The unit of each row."""
@@ -89,7 +89,7 @@ class Optima:
     """Of each optimised vector and its nearest token."""
     initial: Float[Tensor, " row"]
     final: Float[Tensor, " row"]
-    """Activation of the row's unit, each row run alone."""
+    """Activation of the row's unit, each row run by itself."""
     on_tokens: Float[Tensor, " row"]
     """What the model gives on the nearest tokens."""
     steps: int
@@ -116,8 +116,8 @@ def soft_optima(
     start = random_start(model, protocol.length, range(len(given)), seed)
     objective = Objective(((1.0, RowUnits(given, protocol.positions)),)) - protocol.l2 * squared_norm()
     problem = Problem(objective, VectorSpace(model, start))
-    told = None if on_step is None else lambda restart, step, scorer: on_step(step)
-    outcome = run(SoftAscent(steps=protocol.steps, lr=protocol.lr), problem, on_step=told)
+    show = None if on_step is None else lambda restart, step, scorer: on_step(step)
+    outcome = run(SoftAscent(steps=protocol.steps, lr=protocol.lr), problem, on_step=show)
     assert outcome.last is not None  # noqa: S101 - there was a step
     assert outcome.trace is not None  # noqa: S101
     optimum = outcome.last.embeds
@@ -125,7 +125,7 @@ def soft_optima(
     begun = nearest_tokens(model, start, 1)
 
     @torch.no_grad()
-    def alone(rows: Embeds) -> Float[Tensor, " row"]:
+    def by_itself(rows: Embeds) -> Float[Tensor, " row"]:
         site = given[0].site
         values = [read(model, [site], embeds=row[None])[site] for row in rows]
         return own(given, torch.cat(values), protocol.positions).float().cpu()
@@ -137,9 +137,9 @@ def soft_optima(
         ids=near.ids[..., 0],
         start_ids=begun.ids[..., 0],
         cosine=near.similarity[..., 0],
-        initial=alone(start),
-        final=alone(optimum),
-        on_tokens=alone(model.embedding[near.ids[..., 0]]),
+        initial=by_itself(start),
+        final=by_itself(optimum),
+        on_tokens=by_itself(model.embedding[near.ids[..., 0]]),
         steps=outcome.trace.step[-1],
         complete=outcome.complete,
     )

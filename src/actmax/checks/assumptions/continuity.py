@@ -15,8 +15,8 @@ each random unit of the site, in one batch.
    token and its nearest neighbour.
 
 The answer is `it jumps` where the largest step is at least half of the range, `ascent finds nothing` where
-the optimum gains nothing over random tokens, `the optimum is no text` where the nearest tokens keep less than
-half of the gain, and otherwise `continuous`.
+the optimum gains nothing over random tokens, `the optimum is not a text` where the nearest tokens keep less
+than half of the gain, and otherwise `continuous`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Continuity:
             return "it jumps"
         if not np.isfinite(measure.facts["kept_by_tokens"]):
             return "ascent finds nothing"
-        return "continuous" if measure.facts["kept_by_tokens"] >= KEPT else "the optimum is no text"
+        return "continuous" if measure.facts["kept_by_tokens"] >= KEPT else "the optimum is not a text"
 
 
 @dataclass(frozen=True)
