@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import itertools
-import pkgutil
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -37,8 +36,7 @@ _WORDS = {
 def hyperparameters() -> Mapping[str, tuple[Setting, ...]]:
     """Every method's name with its hyperparameters, in alphabetical order."""
     found: dict[str, tuple[Setting, ...]] = {}
-    for info in pkgutil.iter_modules(folder.__path__):
-        path = Path(folder.__path__[0]) / f"{info.name}.py"
+    for path in (path for place in folder.__path__ for path in sorted(Path(place).glob("*.py"))):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef) and (name := _name_of(node)):
                 shared = [getattr(shared_settings, ast.unparse(base), None) for base in node.bases]
