@@ -45,20 +45,27 @@ class SelectResult(Saved, Framed):
     tensor_file: ClassVar[str | None] = "statistics.safetensors"
 
     model: str
+    """Name of the model."""
     a: GroupRead
+    """The first group; positive numbers mean that it is higher."""
     b: GroupRead
+    """The group that it is compared with."""
     sites: tuple[str, ...]
+    """Sites that were compared, in the order of the forward pass."""
     n_units: int
     """Units that were compared."""
     significant: int
-    """Of them, by the test and the correction that were asked for."""
+    """Units that are significant by the test and the correction that were asked for."""
     units: tuple[UnitSelectivity, ...]
     """The most selective, best first."""
     layers: tuple[Layer, ...]
     """One for each site, in the order of the forward pass."""
     held_out: HeldOut | None
+    """Validation on text that was held out; null where there were too few samples."""
     chance: Chance | None
+    """What shuffled labels give; null where the user stopped before."""
     probe: Probed | None
+    """Several units together; null where it was not asked for."""
     context: tuple[Context, ...]
     """One for each group that was read in context; empty where none was."""
     passages: tuple[PassageRead, ...]
@@ -66,8 +73,11 @@ class SelectResult(Saved, Framed):
     covariates: tuple[str, ...]
     """What could be held constant: ``length``, ``frequency``, ``position``."""
     settings: Mapping[str, Any]
+    """What was asked, and how."""
     corpus: SelectCorpus | None
+    """Null where none was used."""
     cost: SelectCost
+    """What it took."""
     manifest: Annotated[Manifest, Beside()]
     notes: tuple[str, ...] = ()
     """What a reader has to know: words that never occur, halves that share a document."""

@@ -17,9 +17,13 @@ class Quote:
     """One sample as it stood in its text."""
 
     before: str
+    """Text in front of the target."""
     text: str
+    """The target."""
     after: str
+    """Text that follows it."""
     document: str
+    """Where it is from."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,15 @@ class GroupRead:
     """One of the two groups, as it was read."""
 
     name: str
+    """As it was written."""
     meaning: str
+    """What it is, in a phrase."""
     samples: int
-    """That were compared."""
+    """Samples that were compared."""
     total: int
-    """That there were to draw from."""
+    """Samples that there were to draw from."""
     documents: int
+    """Documents that the samples are from."""
     sinks: int
     """Samples left out because their target is an attention sink."""
     missing: tuple[str, ...]
@@ -147,14 +154,18 @@ class UnitSelectivity:
     r_position_partial: Annotated[
         float, Shown("r, position, partial", "with the other two held constant", views=())
     ] = math.nan
-    p_t: Annotated[float, Shown("p of t", "uncorrected", "p", ())] = math.nan
-    p_mann_whitney: Annotated[float, Shown("p, Mann-Whitney", "uncorrected", "p", ())] = math.nan
-    p_bh_site: Annotated[float, Shown("p, BH, site", "corrected within the site", "p", ())] = math.nan
-    p_bh_model: Annotated[float, Shown("p, BH", "corrected over all units", "p", ())] = math.nan
-    p_bonferroni_site: Annotated[
-        float, Shown("p, Bonferroni, site", "corrected within the site", "p", ())
+    p_t: Annotated[float, Shown("p of t", "of the t-test, uncorrected", "p", ())] = math.nan
+    p_mann_whitney: Annotated[
+        float, Shown("p, Mann-Whitney", "of the test by ranks, uncorrected", "p", ())
     ] = math.nan
-    p_bonferroni_model: Annotated[float, Shown("p, Bonferroni", "corrected over all units", "p", ())] = (
+    p_bh_site: Annotated[float, Shown("p, BH, site", "Benjamini-Hochberg, within the site", "p", ())] = (
+        math.nan
+    )
+    p_bh_model: Annotated[float, Shown("p, BH", "Benjamini-Hochberg, over all units", "p", ())] = math.nan
+    p_bonferroni_site: Annotated[
+        float, Shown("p, Bonferroni, site", "Bonferroni, within the site", "p", ())
+    ] = math.nan
+    p_bonferroni_model: Annotated[float, Shown("p, Bonferroni", "Bonferroni, over all units", "p", ())] = (
         math.nan
     )
 
@@ -174,9 +185,13 @@ class Layer:
     """One site, over all its units."""
 
     site: str
+    """Name of the site."""
     layer: int | None
+    """Its block; null for a site outside the blocks."""
     units: int
+    """Units of the site."""
     significant: int
+    """Units that are significant."""
     share: float
     """Of its units that are significant."""
     chance_share: float
@@ -205,6 +220,7 @@ class Point:
     """One unit in two sets."""
 
     unit: str
+    """Its name."""
     found: float
     """Its statistic on the set used for finding."""
     held: float
@@ -221,7 +237,9 @@ class HeldOut:
     """``documents``: halves of the same text without a document in common; ``words``: without a word in
     common; ``samples``: halves that may share both; ``second set``: texts of their own."""
     samples_found: int
+    """Samples of the finding set."""
     samples_held: int
+    """Samples of the other set."""
     found: int
     """Units significant on the first set."""
     held: int
@@ -239,6 +257,7 @@ class Chance:
     """What shuffled labels give."""
 
     permutations: int
+    """Shuffles of the labels; 0 where none was asked for."""
     threshold: float
     """The ``|t|`` that the best unit of a shuffle reaches in a share alpha of the shuffles."""
     beyond: int
@@ -254,6 +273,7 @@ class ProbeWeight:
     """One unit of the probe."""
 
     unit: str
+    """Its name."""
     weight: float
     """Per standard deviation of the unit; positive where more means group a."""
 
@@ -263,10 +283,13 @@ class Probed:
     """Several units together against the best one, on documents that neither had seen."""
 
     accuracy: float
+    """Of the probe, on the documents of each fold."""
     single_accuracy: float
+    """Of the best single unit, on the same documents."""
     majority: float
-    """Of always naming the larger group."""
+    """Accuracy of always naming the larger group."""
     folds: int
+    """Folds of the cross-validation."""
     used: float
     """Units with a weight, mean over the folds."""
     weights: tuple[ProbeWeight, ...]
@@ -275,18 +298,29 @@ class Probed:
 
 @dataclass(frozen=True)
 class Context:
-    """What context, the leading space and the blocks do to a group's vectors: medians over its tokens."""
+    """What context, the leading space and the blocks do to a group's vectors: medians over its tokens.
+
+    Depth 0 is the embedding, depth i the output of block i - 1.
+    """
 
     group: str
+    """Name of the group."""
     samples: int
+    """Targets that were followed."""
     context_distance: tuple[float, ...]
-    """At the embedding, then after every block."""
+    """Of a token in context from the same token by itself, over its norm; by depth."""
     context_cosine: tuple[float, ...]
+    """Of the two, by depth."""
     space_distance: tuple[float, ...]
+    """Between the token with its leading space and without, over its norm; by depth."""
     space_cosine: tuple[float, ...]
+    """Of the two, by depth."""
     path: tuple[float, ...]
+    """Length of the way through the blocks so far, in context; by depth."""
     path_alone: tuple[float, ...]
+    """The same for the token by itself."""
     straight: tuple[float, ...]
+    """Straight distance from the embedding, in context; by depth."""
     alone_over_context: tuple[float, ...] = ()
     """Norm alone over norm in context; far above 1 where a token alone after BOS is half a sink."""
 
@@ -296,7 +330,9 @@ class UnitRow:
     """One unit over a passage."""
 
     unit: str
+    """Its name."""
     values: tuple[float, ...]
+    """Its activation at every token."""
 
 
 @dataclass(frozen=True)
@@ -306,10 +342,13 @@ class PassageRead:
     group: str
     """``a`` or ``b`` where the passage is around a further target of that group, else empty."""
     document: str
+    """Where the passage is from."""
     tokens: tuple[str, ...]
+    """Its tokens."""
     target: tuple[int, ...]
     """First token of the target and one past its last; empty where there is none."""
     units: tuple[UnitRow, ...]
+    """The strongest units along the passage."""
 
 
 @dataclass(frozen=True)
@@ -317,10 +356,15 @@ class SelectCorpus:
     """The corpus that words were looked up in, frequencies were counted in, and fresh text is from."""
 
     name: str
+    """Name of the corpus."""
     sha256: str
+    """SHA-256 of its text."""
     tokens: int
+    """Tokens that it holds."""
     documents: int
+    """Documents that it holds."""
     attribution: str
+    """Whom its text is owed to."""
 
 
 @dataclass(frozen=True)
@@ -328,6 +372,8 @@ class SelectCost:
     """What it took."""
 
     tokens: int
-    """That the model read."""
+    """Tokens that the model read."""
     read_seconds: float
+    """Wall clock of the reading."""
     statistics_seconds: float
+    """Wall clock of the statistics."""
