@@ -15,7 +15,7 @@ from actmax.assets.asset import fetch_asset
 from actmax.assets.known import SMOLLM2
 from actmax.cache import sha256_of
 from actmax.models.default import default_is_ready, default_model_dir
-from actmax.models.gguf_file import manifest_of
+from actmax.models.gguf_file import record_of
 from actmax.models.load import load
 from actmax.models.model import Model
 
@@ -72,7 +72,7 @@ def test_its_tokenizer(model: Model) -> None:
 
 def test_the_cached_copy_is_what_its_manifest_says() -> None:
     folder = default_model_dir()
-    record = manifest_of(folder)
+    record = record_of(folder)
     assert default_is_ready()
     assert record is not None
     assert record.gguf_sha256 == SMOLLM2.member_sha256

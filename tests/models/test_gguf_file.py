@@ -15,7 +15,7 @@ from tests.models.tiny_gguf import TOKENS, gguf_name, interleaved, tiny_llama, t
 
 from actmax.cache import sha256_of
 from actmax.errors import ActmaxError
-from actmax.models.gguf_file import converted, manifest_of
+from actmax.models.gguf_file import converted, record_of
 from actmax.models.gguf_weights import halves_first, places
 from actmax.models.load import load
 
@@ -94,7 +94,7 @@ def test_conversion_happens_once_and_a_damaged_copy_is_made_again(tmp_path: Path
     stages: list[str] = []
     folder = converted(path, name="tiny", progress=lambda stage, done, total, **more: stages.append(stage))
     assert set(stages) == {"converting", "verifying"}
-    record = manifest_of(folder)
+    record = record_of(folder)
     assert record is not None
     assert record.weights_sha256 == sha256_of(folder / "model.safetensors")
     stages.clear()
@@ -105,7 +105,7 @@ def test_conversion_happens_once_and_a_damaged_copy_is_made_again(tmp_path: Path
     assert stages == []
     weights = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(weights[:-1])
-    assert manifest_of(folder) is None
+    assert record_of(folder) is None
     assert converted(path, name="tiny") == folder
     assert (folder / "model.safetensors").read_bytes() == weights
     assert [item.name for item in (cache / "models").iterdir()] == [folder.name]

@@ -10,7 +10,7 @@ from typing import Literal
 from actmax.assets.asset import asset_path, is_fetched
 from actmax.assets.known import ASSETS
 from actmax.cache import bytes_under, cache_dir, sha256_of
-from actmax.models.gguf_file import manifest_of
+from actmax.models.gguf_file import record_of
 
 Kind = Literal["model", "file", "corpus", "tokens", "scales", "hub"]
 
@@ -56,7 +56,7 @@ def cached_items() -> list[Item]:
 def _models() -> list[Item]:
     items = []
     for folder in sorted((cache_dir() / "models").glob("[!.]*")):
-        record = manifest_of(folder)
+        record = record_of(folder)
         if record is not None:
             size = bytes_under(folder)
             items.append(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from actmax.assets.asset import fetch_asset
 from actmax.assets.known import SMOLLM2
-from actmax.models.gguf_file import converted, converted_dir, manifest_of
+from actmax.models.gguf_file import converted, converted_dir, record_of
 from actmax.progress import Progress, silent
 
 DEFAULT_MODEL = SMOLLM2.name
@@ -14,7 +14,7 @@ DEFAULT_MODEL = SMOLLM2.name
 
 def default_is_ready() -> bool:
     """Whether the default model is in the cache, converted and whole."""
-    return manifest_of(converted_dir(SMOLLM2.member_sha256)) is not None
+    return record_of(converted_dir(SMOLLM2.member_sha256)) is not None
 
 
 def default_model_dir(progress: Progress = silent) -> Path:

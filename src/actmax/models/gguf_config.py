@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actmax.errors import ActmaxError, nearest
-from actmax.models.gguf_read import ELSE, GgufModel, Settings, numbers_of, short
+from actmax.models.gguf_read import ELSE, GgufKeys, GgufModel, numbers_of, short
 
 Config = dict[str, Any]
 
@@ -51,7 +51,7 @@ class GgufArchitecture:
     """What transformers calls it."""
     name: str
     """Its class there."""
-    read: Callable[[Settings, Config], None]
+    read: Callable[[GgufKeys, Config], None]
     """Reads what only this architecture has into the config."""
     interleaved: bool = False
     """Whether the rows of q and k are stored so that the two halves of a rotary pair alternate."""
@@ -69,7 +69,7 @@ def config_of(model: GgufModel) -> Config:
             the architecture does not do.
     """
     row = architecture_of(model)
-    settings = Settings(model)
+    settings = GgufKeys(model)
     config = _common(settings)
     config["model_type"], config["architectures"] = row.model_type, [row.name]
     for name, values in _NEUTRAL.items():
@@ -96,7 +96,7 @@ def architecture_of(model: GgufModel) -> GgufArchitecture:
     return row
 
 
-def _common(settings: Settings) -> Config:
+def _common(settings: GgufKeys) -> Config:
     model = settings.model
     width, heads = settings.whole("embedding_length"), settings.whole("attention.head_count")
     size = settings.whole("attention.key_length", width // heads or 1)
@@ -122,11 +122,11 @@ def _common(settings: Settings) -> Config:
     }
 
 
-def _rms(settings: Settings, config: Config) -> None:
+def _rms(settings: GgufKeys, config: Config) -> None:
     config["rms_norm_eps"] = float(settings.number("attention.layer_norm_rms_epsilon"))
 
 
-def _rope(settings: Settings, config: Config, *, partial: bool = False) -> Config:
+def _rope(settings: GgufKeys, config: Config, *, partial: bool = False) -> Config:
     """The rotary parameters: base, scaling, and (where the architecture can) the part of a head that"
     " turns."""
     size = config["head_dim"]
@@ -151,7 +151,7 @@ def _rope(settings: Settings, config: Config, *, partial: bool = False) -> Confi
     return rope
 
 
-def _scaled(settings: Settings, rope: Config, kind: str) -> None:
+def _scaled(settings: GgufKeys, rope: Config, kind: str) -> None:
     name = "rope.scaling.factor" if settings.has("rope.scaling.factor") else "rope.scale_linear"
     if not settings.has(name):
         raise settings.refuse("rope.scaling.type", f"to {kind!r} without 'rope.scaling.factor'")
@@ -174,7 +174,7 @@ def _scaled(settings: Settings, rope: Config, kind: str) -> None:
         rope["attention_factor"] = extra * (0.1 * math.log(factor) + 1.0)
 
 
-def _factors(settings: Settings, config: Config, rope: Config) -> None:
+def _factors(settings: GgufKeys, config: Config, rope: Config) -> None:
     """Factors of single frequencies, which the file holds as tensors."""
     model = settings.model
     both = ["rope_factors_short.weight", "rope_factors_long.weight"]
@@ -212,7 +212,7 @@ def _factors(settings: Settings, config: Config, rope: Config) -> None:
     config["original_max_position_embeddings"] = original
 
 
-def _llama(settings: Settings, config: Config) -> None:
+def _llama(settings: GgufKeys, config: Config) -> None:
     _rms(settings, config)
     config["rope_parameters"] = _rope(settings, config)
     tensors = settings.model.tensors
@@ -221,7 +221,7 @@ def _llama(settings: Settings, config: Config) -> None:
     _no_window(settings, config)
 
 
-def _qwen(settings: Settings, config: Config) -> None:
+def _qwen(settings: GgufKeys, config: Config) -> None:
     _rms(settings, config)
     config["rope_parameters"] = _rope(settings, config)
     if settings.model.architecture == "qwen3":
@@ -229,7 +229,7 @@ def _qwen(settings: Settings, config: Config) -> None:
     _no_window(settings, config)
 
 
-def _no_window(settings: Settings, config: Config) -> None:
+def _no_window(settings: GgufKeys, config: Config) -> None:
     window = settings.get("attention.sliding_window", 0)
     if window not in (0, None) and not (
         isinstance(window, int) and window >= config["max_position_embeddings"]
@@ -239,11 +239,11 @@ def _no_window(settings: Settings, config: Config) -> None:
         )
 
 
-def _window(settings: Settings, config: Config) -> None:
+def _window(settings: GgufKeys, config: Config) -> None:
     config["sliding_window"] = int(settings.number("attention.sliding_window", 0)) or None
 
 
-def _query_scale(settings: Settings, config: Config, blocks_of_largest: int) -> None:
+def _query_scale(settings: GgufKeys, config: Config, blocks_of_largest: int) -> None:
     """By what Gemma divides its queries (squared): the file says it only in new ones.
 
     Published models have heads of 256 and divide by their root; the largest of a generation has heads of 128
@@ -269,13 +269,13 @@ def _query_scale(settings: Settings, config: Config, blocks_of_largest: int) -> 
         )
 
 
-def _soft_caps(settings: Settings, config: Config, attention: float | None, final: float | None) -> None:
+def _soft_caps(settings: GgufKeys, config: Config, attention: float | None, final: float | None) -> None:
     for name, default in (("attn_logit_softcapping", attention), ("final_logit_softcapping", final)):
         value = settings.get(name, default)
         config[name] = float(settings.number(name, default)) if value not in (None, 0, 0.0) else None
 
 
-def _gemma2(settings: Settings, config: Config) -> None:
+def _gemma2(settings: GgufKeys, config: Config) -> None:
     _rms(settings, config)
     config["rope_parameters"] = _rope(settings, config)
     _window(settings, config)
@@ -283,7 +283,7 @@ def _gemma2(settings: Settings, config: Config) -> None:
     _query_scale(settings, config, blocks_of_largest=46)
 
 
-def _gemma3(settings: Settings, config: Config) -> None:
+def _gemma3(settings: GgufKeys, config: Config) -> None:
     _rms(settings, config)
     local = float(settings.number("rope.freq_base_swa", 10000.0))
     if not settings.has("rope.freq_base"):
@@ -298,7 +298,7 @@ def _gemma3(settings: Settings, config: Config) -> None:
     _query_scale(settings, config, blocks_of_largest=62)
 
 
-def _phi3(settings: Settings, config: Config) -> None:
+def _phi3(settings: GgufKeys, config: Config) -> None:
     _rms(settings, config)
     rope = _rope(settings, config, partial=True)
     if rope["rope_type"] not in ("default", "longrope"):
@@ -310,7 +310,7 @@ def _phi3(settings: Settings, config: Config) -> None:
     _window(settings, config)
 
 
-def _gpt2(settings: Settings, config: Config) -> None:
+def _gpt2(settings: GgufKeys, config: Config) -> None:
     config["layer_norm_epsilon"] = float(settings.number("attention.layer_norm_epsilon"))
     names = {
         "hidden_size": "n_embd",

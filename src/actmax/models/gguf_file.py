@@ -48,7 +48,7 @@ def converted_dir(gguf_sha256: str) -> Path:
     return cache_dir() / "models" / f"{gguf_sha256[:16]}-v{CONVERSION}"
 
 
-def manifest_of(folder: Path) -> Converted | None:
+def record_of(folder: Path) -> Converted | None:
     """The manifest of a converted directory; None where it is absent or a file is not whole."""
     try:
         record = Converted(**json.loads((folder / _MANIFEST).read_text(encoding="utf-8")))
@@ -91,10 +91,10 @@ def converted(path: Path, *, name: str, sha256: str | None = None, progress: Pro
     """
     sha256 = sha256 or gguf_hash(gguf_hashes(path))
     folder = converted_dir(sha256)
-    if manifest_of(folder) is not None:
+    if record_of(folder) is not None:
         return folder
     with locked(folder):
-        if manifest_of(folder) is None:
+        if record_of(folder) is None:
             try:
                 with placing(folder) as workshop:
                     _convert(path, workshop / folder.name, name, sha256, progress)

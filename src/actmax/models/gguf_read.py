@@ -4,7 +4,7 @@
    that is missing is named.
 2. A file that is cut short, or damaged, or whose quantisation the ``gguf`` package cannot read, gets a
    sentence.
-3. :class:`Settings` hands out the keys of one architecture and knows which were asked for: what is left at
+3. :class:`GgufKeys` hands out the keys of one architecture and knows which were asked for: what is left at
    the end, and is not known to be harmless, is refused by name.
 """
 
@@ -187,7 +187,7 @@ def short(value: Any, longest: int = 60) -> str:
 
 
 @dataclass
-class Settings:
+class GgufKeys:
     """The keys of a model's architecture, each handed out by name; those that nobody asked for are known."""
 
     model: GgufModel

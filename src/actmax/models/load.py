@@ -24,7 +24,7 @@ from actmax.models.complaints import hushed, plain_errors
 from actmax.models.default import DEFAULT_MODEL, default_model_dir
 from actmax.models.directory import hash_of_hashes
 from actmax.models.families import family_of
-from actmax.models.gguf_file import converted, gguf_hash, gguf_hashes, manifest_of
+from actmax.models.gguf_file import converted, gguf_hash, gguf_hashes, record_of
 from actmax.models.model import Model, Source
 from actmax.models.placement import device_of, dtype_of
 from actmax.models.pretrained import Pretrained, load_pretrained, reach_hub
@@ -188,7 +188,7 @@ def _find(
 
 def _from_gguf(source: Source, hashes: Mapping[str, str], folder: Path) -> Source:
     """A source with the GGUF files that a converted directory was made of."""
-    record = manifest_of(folder)
+    record = record_of(folder)
     precision = None if record is None else record.precision
     return replace(source, sha256=gguf_hash(hashes), files=dict(hashes), precision=precision)
 
