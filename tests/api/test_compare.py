@@ -99,7 +99,7 @@ def test_a_comparison_that_is_stopped(corpus: str) -> None:
         ({"methods": ["gcg", "exhaustive"]}, "'exhaustive' searches one token; use --length 1"),
         ({"methods": ["gcg", "soft"], "positions": "each"}, "Free vectors are read as mean, last, max"),
         ({"budgets": 3}, "compare has no setting 'budgets'; the nearest are budget"),
-        ({"steps": 3}, "The method random and gcg has no setting 'steps'"),
+        ({"steps": 3}, "None of the methods has a setting 'steps'"),
         ({"budget": 0}, "budget must be at least 1 .got 0"),
         ({"length": 0}, "length must be at least 1 .got 0"),
         ({"length": 65}, "reads at most 64"),

@@ -220,7 +220,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--method", "gcg", "--chat"], "has no chat template"),
     (["--method", "gcg", "--positions", "first"], "choose mean, last, max, each or a whole number"),
     (["--method", "gcg", "--positions", "4"], "Position 4 is not one of those"),
-    (["--method", "gcg", "--positions", "-1"], "one position's number, not '-1'"),
+    (["--method", "gcg", "--positions", "-1"], "Positions are counted from 0 after the prefix (got -1)"),
     (["--method", "gcg", "--positions", "each", "--budget", "3"], "less than one for each of 4 positions"),
     (["--positions", "each"], "Free vectors are read as mean, last, max, not 'each'"),
     (["--method", "gcg", "--corpus", "nowhere.txt"], "nowhere.txt"),

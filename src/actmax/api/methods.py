@@ -64,11 +64,14 @@ def refuse_foreign(methods: list[Method], settings: SearchSettings) -> None:
             continue
         for one in settings_of(kind):
             if getattr(settings, one.name) != one.default:
-                names = " and ".join(method.name for method in methods)
+                mine = (
+                    f"The method {methods[0].name} has no"
+                    if len(methods) == 1
+                    else "None of the methods has a"
+                )
                 other = "hybrid" if used is TokenSpace else "soft-ascent"
                 raise ActmaxError(
-                    f"The method {names} has no setting {one.name!r}; leave it out, or use a method such as "
-                    f"{other}."
+                    f"{mine} setting {one.name!r}; leave it out, or use a method such as {other}."
                 )
 
 
