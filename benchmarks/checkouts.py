@@ -46,7 +46,7 @@ SHARED = ("assets", "models", "locks")
 """Folders of the user's cache that every run may use: what was fetched and converted once."""
 LINKED = ("*.journal",)
 """Files that are deleted when a search ends well; a hard link keeps what was written to them."""
-_POLL = 0.01
+_POLL = 0.03
 
 
 @dataclass(frozen=True)
