@@ -79,34 +79,25 @@ def text_parts() -> Iterator[Part]:
 def variant_parts() -> Iterator[Part]:
     """Token search with each option that changes what it searches for."""
     variants: dict[str, tuple[str, ...]] = {
-        "minimize": ("hybrid", "--minimize"),
+        "minimize-also": ("hybrid", "--minimize", "--also", "-0.5*blocks.2.mlp.hook_post:8"),
         "cross-entropy": ("hybrid", "--max-cross-entropy", "6"),
         "cross-entropy-beam": ("beam", "--max-cross-entropy", "6"),
-        "cross-entropy-gcg": ("gcg", "--max-cross-entropy", "8"),
         "fluency": ("gcg", "--fluency", "0.05"),
         "fluency-epo": ("epo", "--fluency", "0.05"),
-        "shortest": ("hybrid", "--shortest", "3"),
-        "prefix": ("hotflip", "--prefix", "The capital of", "--suffix", " is near."),
+        "shortest-samples": ("hybrid", "--shortest", "3", "--samples", "3"),
+        "prefix-bos": ("hotflip", "--prefix", "The capital of", "--suffix", " is near.", "--bos", "always"),
         "chat": ("gcg", "--chat"),
         "each": ("coordinate", "--positions", "each"),
-        "mean": ("hybrid", "--positions", "mean"),
-        "max": ("gcg", "--positions", "max"),
-        "position": ("beam", "--positions", "3"),
-        "samples": ("hybrid", "--samples", "3"),
+        "mean-sinks": ("hybrid", "--positions", "mean", "--include-sinks"),
+        "max-also": ("gcg", "--positions", "max", "--also", "0.5*blocks.1.hook_resid_post:3"),
+        "position-unreachable": ("beam", "--positions", "3", "--unreachable"),
         "restarts": ("gcg", "--restarts", "3", "--seed", "5"),
-        "unreachable": ("random", "--unreachable"),
-        "sinks": ("hybrid", "--include-sinks"),
-        "bos": ("hybrid", "--bos", "always"),
-        "also": ("hybrid", "--also", "-0.5*blocks.2.mlp.hook_post:8"),
-        "also-gcg": ("gcg", "--also", "0.5*blocks.1.hook_resid_post:3"),
         "logit": ("gcg", "--seed", "2"),
     }
     for name, (method, *more) in variants.items():
-        unit = QUERY if name == "query" else EARLY
-        words = (
-            f"maximize {unit} --method {method} --length 6 --budget 160 --corpus {CORPUS} --out out --quiet"
-        )
-        yield Part(f"variant-{name}", (command(words, *more),))
+        unit, budget = (LOGIT, 60) if name == "logit" else (EARLY, 160)
+        search = f"maximize {unit} --method {method} --length 6 --budget {budget}"
+        yield Part(f"variant-{name}", (command(f"{search} --corpus {CORPUS} --out out --quiet", *more),))
     words = f"maximize {EARLY} --method gcg --method beam --method soft-ascent --length 5 --corpus {CORPUS}"
     yield Part("compare", (command(f"{words} --budget 120 --steps 20 --out out --quiet"),))
 
