@@ -16,7 +16,7 @@ from transformers.utils import logging as talk
 
 from actmax.cache import sha256_of
 from actmax.errors import ActmaxError
-from actmax.models.complaints import hushed
+from actmax.models.complaints import hushed, plain_errors
 from actmax.models.directory import file_hash, hash_of_hashes, weight_files
 from actmax.models.gguf_tokenizer import tokenizer_of
 from actmax.models.load import load, wrap
@@ -294,3 +294,11 @@ def test_two_loads_agree(folder: Path, tmp_path: Path) -> None:
         first = load(folder, device="cpu").net(ids).logits
         second = load(other, device="cpu").net(ids).logits
     assert torch.equal(first, second)
+
+
+def test_a_model_that_does_not_fit_into_memory_gets_a_sentence() -> None:
+    with (
+        pytest.raises(ActmaxError, match="'big' does not fit into memory; use --dtype bfloat16"),
+        plain_errors("big"),
+    ):
+        raise MemoryError

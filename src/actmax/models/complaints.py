@@ -147,6 +147,8 @@ def _damaged(causes: list[BaseException], label: str) -> str | None:
             f"transformers {transformers.__version__} does not know the architecture of {label!r};"
             " update transformers or use another model."
         )
+    if any(type(cause).__name__ == "OutOfMemoryError" or isinstance(cause, MemoryError) for cause in causes):
+        return f"{label!r} does not fit into memory; use --dtype bfloat16, --device cpu, or a smaller model."
     full = any(isinstance(cause, OSError) and cause.errno == 28 for cause in causes)
     if full or "No space left" in said:
         return f"No space is left on the disk to fetch {label!r}; free some or set HF_HOME to a larger disk."
