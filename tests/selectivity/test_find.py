@@ -105,7 +105,7 @@ def test_a_pattern_covers_every_token_that_it_touches() -> None:
 
 
 def test_a_pattern_that_is_none_is_a_sentence() -> None:
-    with pytest.raises(ActmaxError, match="no regular expression"):
+    with pytest.raises(ActmaxError, match="not a regular expression"):
         find_pattern(corpus(), "(")
 
 

@@ -148,7 +148,7 @@ def bad_csv(text: str) -> Callable[[Path], str]:
         ("words:zebra", "occurs nowhere in the corpus 'small'"),
         ("words:Anna", "has one member ('Anna')"),
         ("regex:", "is empty"),
-        ("regex:[", "no regular expression"),
+        ("regex:[", "not a regular expression"),
         ("length:0", "not a length"),
         ("length:" + "9" * 5000, "not a length"),
         ("length:5-3", "holds no length"),

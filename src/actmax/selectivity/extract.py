@@ -96,14 +96,14 @@ def extract(
         take: the token that stands for a target of several.
         batching: equal lengths in a batch, or padding on the right.
         rng: shuffles the order of reading; None leaves it.
-        progress: told of samples, under ``"reading"``.
+        progress: called with the samples read, under ``"reading"``.
 
     Raises:
         ActmaxError: a sample is longer than the model's context, or a value is not finite.
         KeyboardInterrupt: stopped before the first batch.
     """
     if take not in get_args(Take):
-        raise ActmaxError(f"{take!r} is no token of a target; use last, first or mean.")
+        raise ActmaxError(f"Unknown token {take!r}; choose last, first or mean.")
     widths = tuple(width(model, site) for site in sites)
     depths = residuals_of(model, sites)
     values = np.zeros((len(samples), sum(widths)), dtype=np.float32)

@@ -72,7 +72,7 @@ def find_pattern(tokens: Tokens, pattern: str, *, whole: bool = False) -> list[M
     """Every match of a regular expression in the text; with ``whole`` only those that are whole words.
 
     Raises:
-        ActmaxError: it is no regular expression.
+        ActmaxError: it is not a regular expression.
     """
     wanted = compiled(pattern)
     found = []
@@ -104,7 +104,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern)
     except re.error as error:
-        raise ActmaxError(f"{pattern!r} is no regular expression ({error}); mend it.") from error
+        raise ActmaxError(f"{pattern!r} is not a regular expression ({error}); correct it.") from error
 
 
 def find_length(tokens: Tokens, least: int, most: int | None) -> list[Match]:
