@@ -242,6 +242,15 @@ DIALECT = {
     r"\b(is|are) measured by [^.]*, not \{": "unknown …; choose …",
     r"\bis no (way|method|site|unit|number|text|file|folder|token)\b": "is not a …",
     r"\btold of\b": "called with",
+    r"\botherwise than\b": "differently from",
+    r"\bsomething else than\b": "something other than",
+    r"\bthe mend\b": "the remedy",
+    r"\bthrown away\b": "deleted",
+    r"\bturned round\b": "reversed",
+    r"\bheld apart\b": "held separately",
+    r"\bbehind the (first|second)\b": "after the first",
+    r"\bas good as none\b": "ignored",
+    r"\b(take|took) in what another\b": "take in the … of others",
 }
 """Turns of phrase that were removed, with what is written instead."""
 

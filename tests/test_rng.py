@@ -43,5 +43,5 @@ def test_the_global_generator_is_left_alone() -> None:
 
 
 def test_a_negative_seed() -> None:
-    with pytest.raises(ActmaxError, match="The seed is -1; give a whole number from 0"):
+    with pytest.raises(ActmaxError, match="The seed must be a whole number of at least 0 \\(got -1\\)"):
         stream(-1)

@@ -1,6 +1,6 @@
-"""The cache directory: where it is, who may write to it, and what it holds.
+"""The cache directory: where it is, who may write to it, and how large it is.
 
-A lock file makes two processes that want the same thing take turns; :mod:`actmax.files` writes things whole
+A lock file makes two processes that want the same thing take turns; :mod:`actmax.files` writes files whole
 or not at all.
 """
 
@@ -41,7 +41,7 @@ def cache_dir() -> Path:
 
 
 def plain_os_errors(doing: str, where: Path) -> AbstractContextManager[None]:
-    """Turn the operating system's refusals while ``doing`` something at ``where`` into a sentence."""
+    """Turn errors of the operating system while ``doing`` something at ``where`` into a sentence."""
     return refusals(where, REMEDY, doing=doing)
 
 
@@ -81,7 +81,8 @@ def sha256_of(path: Path) -> str:
 
 
 def bytes_under(folder: Path) -> int:
-    """Bytes in all files under ``folder`` (or of the file itself); vanished ones count nothing."""
+    """The number of bytes in all files under ``folder`` (or in the file itself); vanished files count as
+    0."""
     if folder.is_file():
         return folder.stat().st_size
     total = 0

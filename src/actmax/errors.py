@@ -1,6 +1,6 @@
 """Errors meant for people.
 
-Every mistake that a user can make ends as an :class:`ActmaxError`, whose text is one plain sentence that
+Every mistake that a user can make ends in an :class:`ActmaxError`, whose text is one plain sentence that
 names the remedy. The command line prints that sentence and exits with 2; the library raises it.
 """
 

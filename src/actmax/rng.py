@@ -19,6 +19,6 @@ def stream(seed: int, *path: int) -> torch.Generator:
         ActmaxError: a negative seed.
     """
     if seed < 0:
-        raise ActmaxError(f"The seed is {seed}; give a whole number from 0.")
+        raise ActmaxError(f"The seed must be a whole number of at least 0 (got {seed}).")
     state = np.random.SeedSequence((seed, *path)).generate_state(2, np.uint32)
     return torch.Generator().manual_seed(int(state[0]) << 31 ^ int(state[1]))

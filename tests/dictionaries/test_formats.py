@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, change: dict[str, object], 
 def test_bad_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(ActmaxError, match="There is no dictionary at"):
         load_dictionary(tmp_path / "nothing")
-    with pytest.raises(ActmaxError, match="holds no file"):
+    with pytest.raises(ActmaxError, match="is empty; give the folder"):
         load_dictionary(tmp_path)
     (tmp_path / "ae.pt").write_bytes(b"\x80\x04")
     with pytest.raises(ActmaxError, match=r"is a pickle.*weights_only=True"):

@@ -121,7 +121,7 @@ def test_text_is_cut_as_the_file_says(cut: str, text: str, expected: list[str]) 
 
 @pytest.mark.parametrize("cut", ["default", "a new one", "pixtral"])
 def test_an_unknown_cut_is_named(cut: str) -> None:
-    with pytest.raises(ActmaxError, match=f"in a way '{cut}' that is not known"):
+    with pytest.raises(ActmaxError, match=f"in the unknown way '{cut}'"):
         tokenizer_of(byte_level_keys(cut), Path("m.gguf"))
 
 

@@ -224,7 +224,9 @@ def test_an_unreachable_hub(tmp_path: Path) -> None:
             check=True,
             timeout=60,
         )
-        assert "'gpt2' is no directory or .gguf file here, and the model hub cannot be reached" in done.stdout
+        assert (
+            "'gpt2' is not a directory or .gguf file here, and the model hub cannot be reached" in done.stdout
+        )
         assert "\n" not in done.stdout.strip()
 
 
@@ -239,7 +241,7 @@ def test_devices_and_dtypes_by_name() -> None:
     for wrong in ("", "f32", "int8", torch.int64):
         with pytest.raises(ActmaxError, match="use one of float32, float64, bfloat16, float16"):
             dtype_of(wrong)
-    with pytest.raises(ActmaxError, match=r"'cuda:99' is not there: .*; use --device cpu"):
+    with pytest.raises(ActmaxError, match=r"There is no device 'cuda:99': .*; use --device cpu"):
         device_of("cuda:99")
 
 
@@ -254,7 +256,7 @@ def test_a_model_that_reads_embeddings_otherwise_is_refused(tokenizer: PreTraine
 
     assert wrap(net, tokenizer).source.kind == "memory"
     net.model.register_forward_pre_hook(scale, with_kwargs=True)
-    with pytest.raises(ActmaxError, match="'odd' reads embeddings otherwise than token ids"):
+    with pytest.raises(ActmaxError, match="'odd' treats embeddings differently from token ids"):
         wrap(net, tokenizer, name="odd")
 
 

@@ -284,7 +284,7 @@ def test_an_adapters_directory_says_what_it_is(folder: Path, beside: bool) -> No
     )
     if not beside:
         (folder / "config.json").unlink()
-    said = r"beside it an adapter \(LORA" if beside else r"an adapter \(LORA.* for the model 'some/base'"
+    said = r"an adapter as well \(LORA" if beside else r"an adapter \(LORA.* for the model 'some/base'"
     with pytest.raises(ActmaxError, match=said):
         load(folder, device="cpu")
 

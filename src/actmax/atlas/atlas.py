@@ -23,7 +23,7 @@ _ALIAS = re.compile(r"hidden_states\.(\d+)")
 
 @dataclass(frozen=True)
 class AtlasExample:
-    """One corpus position at which a unit is strong."""
+    """A corpus position at which a unit is strong."""
 
     activation: float
     token: str
@@ -43,7 +43,7 @@ class AtlasUnit:
 
     unit: str
     count: int
-    """Positions that the statistics are of."""
+    """The number of positions that the statistics are computed from."""
     mean: float
     std: float
     min: float
@@ -53,24 +53,24 @@ class AtlasUnit:
     percentiles: Mapping[float, float]
     """Estimated from one position in 32."""
     histogram: tuple[int, ...]
-    """Counts of one position in 32 between the atlas's ``histogram_edges``."""
+    """Counts, over one position in 32, between the atlas's ``histogram_edges``."""
     top: tuple[AtlasExample, ...]
-    """At most one a document, strongest first."""
+    """At most one per document, strongest first."""
     bottom: tuple[AtlasExample, ...]
 
 
 @dataclass(frozen=True)
 class Found:
-    """A unit some of whose top examples are at tokens that match."""
+    """A unit that has top examples at matching tokens."""
 
     unit: str
     matches: int
     of: int
-    """Top examples that the unit has."""
+    """The number of the unit's top examples."""
     max: float
     """Its strongest matching activation."""
     tokens: tuple[str, ...]
-    """The matching ones, most frequent first."""
+    """The matching tokens, most frequent first."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Atlas:
         return [site["name"] for site in self.manifest["recorded"]]
 
     def unit(self, name: str) -> AtlasUnit:
-        """Everything about one unit.
+        """Statistics and examples of one unit.
 
         Raises:
             ActmaxError: the atlas has no such unit, or a table is damaged.
@@ -157,7 +157,7 @@ class Atlas:
             pattern = re.compile(text)
         except re.error as error:
             raise ActmaxError(
-                f"{text!r} is not a regular expression ({error}); mend it or escape it."
+                f"{text!r} is not a regular expression ({error}); correct or escape it."
             ) from None
         table = self._read(EXAMPLES, [("end", "==", end)], columns=["unit", "token", "activation"])
         if not table.num_rows:

@@ -3,9 +3,9 @@
 1. The settings are written, the sinks' medians among them, so that a resumed run judges as the first did.
 2. Batches of windows are recorded (:mod:`actmax.observation.recorder`). A shard ends at the first batch after
    ``save_every`` seconds: everything so far replaces the last state in one rename. As summaries do not
-   depend on how windows are split, it makes no difference where a run was stopped.
+   depend on how the windows are split, it makes no difference where a run was stopped.
 3. At the end the tables are written (:mod:`actmax.atlas.tables`), the manifest last; then the state
-   goes.
+   is removed.
 
 A SIGKILL at any moment loses what came after the last shard, and the resumed run ends with the same bytes as
 one that was never stopped (on the same machine and number of threads: float32 matrix products differ between
@@ -56,18 +56,18 @@ KINDS = (
     "hook_attn_out",
     "hook_mlp_out",
 )
-"""Recorded unless patterns say otherwise, in every block."""
+"""What is recorded in every block unless patterns say otherwise."""
 SAVE_EVERY = 120.0
 
 
 @dataclass(frozen=True)
 class AtlasSettings:
-    """How an atlas is built."""
+    """What is recorded of each unit, and of which units."""
 
     sites: tuple[str, ...] = ()
     """Patterns of site names such as ``blocks.3.*``; empty for :data:`KINDS` in all blocks."""
     top: int = 20
-    """Documents at either end, each with its strongest position."""
+    """The number of documents at either end, each with its strongest position."""
     context: int = 32
     """Tokens of text on either side of an example."""
     include_sinks: bool = False
@@ -110,7 +110,7 @@ def build_atlas(
         windows: the corpus, cut (:func:`actmax.corpus.windows.windows_of`).
         folder: where the atlas goes; made where missing.
         settings: what is recorded.
-        resume: go on with what is in ``folder``; a finished atlas of the same is left as it is.
+        resume: go on with what is in ``folder``; a finished atlas of the same settings is left as it is.
         save_every: seconds between shards.
         progress: called with the tokens read (``"recording"``), and for the tables.
 
@@ -215,7 +215,7 @@ def _medians(
 def _identity(
     model: Model, windows: Windows, sites: tuple[Site, ...], settings: AtlasSettings
 ) -> dict[str, Any]:
-    """Everything that has to be equal for a run to go on with another's work."""
+    """Everything that has to be equal for a run to continue the work of another."""
     return {
         "model": model.name,
         "weights": model.source.sha256 or model.source.revision,

@@ -3,9 +3,9 @@
 ``MODEL/LAYER-SET/`` holds ``model.jsonl``, ``release.jsonl``, ``sourceset.jsonl``, ``source.jsonl``, and
 under ``features/`` and ``activations/`` one ``batch-0.jsonl.gz`` each. Field names are those of the
 importer's tables (``Model``, ``SourceRelease``, ``SourceSet``, ``Source``, ``Neuron`` and ``Activation`` in
-Neuronpedia's Prisma schema). A source is one site, as a source's features share their index space; its set is
-named after the site's kind. What an observation does not know (logits, alignment with neurons) is empty, as
-the importer allows.
+Neuronpedia's Prisma schema). A source is one site, because the features of a source share one index space;
+its set is named after the kind of site. What an observation does not know (logits, alignment with neurons) is
+empty, as the importer allows.
 
 Positions that are left out (sinks, position 0) have the value 0 there: the layout has no way to say it.
 """
@@ -28,7 +28,7 @@ from actmax.results.observed_unit import CorpusExample, UnitObservation
 from actmax.results.store import write_files
 
 CREATOR = "clkht01d40000jv08hvalcvly"
-"""The creator's id that Neuronpedia's tools use where none is set."""
+"""The creator id that Neuronpedia's tools use where none is set."""
 
 _EMPTY_OF_A_FEATURE = (
     "vector",
@@ -66,7 +66,7 @@ def export_neuronpedia(
     Args:
         result: of any number of units.
         folder: ``MODEL/LAYER-SET`` folders are made in it.
-        set_prefix: sets are named ``PREFIX-KIND``, for example ``actmax-mlp-post``.
+        set_prefix: of the names of sets, ``PREFIX-KIND``, for example ``actmax-mlp-post``.
         creator_name: shown as the maker.
         creator_id: of a user of the Neuronpedia that will import it.
 
@@ -227,7 +227,7 @@ def _kind(site: str) -> str:
 
 
 def _index(unit: UnitObservation, place: int) -> str:
-    """The unit's own index; a direction has none and gets its place."""
+    """The unit's own index; a direction has none, and gets its place in the list."""
     return str(place if unit.index is None else unit.index)
 
 

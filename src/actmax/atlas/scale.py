@@ -1,9 +1,9 @@
-"""How large a unit gets in real text: the yardstick for every optimised activation.
+"""How large a unit gets in real text: the reference for every optimised activation.
 
-An activation of 200 says nothing until it is known that the largest in a hundred thousand tokens of text is
-11. The numbers come from an atlas where there is one, else from a quick observation (51,200 tokens spread
-over the corpus), which is kept in the cache by model, unit, windows and rule for sinks. Sinks and position 0
-are left out.
+An activation of 200 says nothing by itself; beside a maximum of 11 over a hundred thousand tokens of text it
+does. The numbers come from an atlas where there is one, else from a quick observation (51,200 tokens spread
+over the corpus), which is stored in the cache by model, unit, windows and rule for sinks. Sinks and position
+0 are left out.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from actmax.results.run import CorpusMaximum
 from actmax.results.store import write_text
 
 QUICK = 51_200
-"""Tokens of a quick observation."""
+"""The number of tokens of a quick observation."""
 
 _VERSION = 1
 _WINDOW = 128
@@ -49,9 +49,9 @@ class Scale:
     mean: float
     std: float
     percentiles: Mapping[str, float]
-    """Percentage (``"99.9"``) to the value that so many positions stay below."""
+    """From a percentage (``"99.9"``) to the value below which that share of positions stays."""
     n_tokens: int
-    """Positions that the numbers are of."""
+    """The number of positions that these numbers are computed from."""
     corpus: str
     sha256: str
     """Of the corpus's text."""
@@ -127,20 +127,20 @@ def unit_scales(
     bos: BosPolicy = "auto",
     progress: Progress = silent,
 ) -> list[Scale]:
-    """The scales of some units, all that are not known yet from one reading.
+    """The scales of some units; those that are not in the cache are measured in one pass over the corpus.
 
     Args:
         model: of the units.
         units: names or units.
         corpus: name or path, or windows that are already cut.
-        atlas: asked first.
+        atlas: looked up first.
         max_tokens: of the quick observation.
         bos: whether its windows begin with BOS.
-        progress: told of the reading.
+        progress: called while the corpus is read.
 
     Raises:
         ActmaxError: a unit or corpus cannot be read.
-        KeyboardInterrupt: stopped before all was read; a part would give another scale each time.
+        KeyboardInterrupt: stopped before everything was read; a part would give a different scale each time.
     """
     resolved = [unit if isinstance(unit, Unit) else resolve(model, unit) for unit in units]
     known = {
@@ -166,7 +166,7 @@ def unit_scales(
 
 
 def scale_of(readings: Readings, n: int = 0) -> Scale:
-    """The scale of the ``n``-th unit of a reading, kept for the next time where all windows were read."""
+    """The scale of the ``n``-th unit of a reading, stored for the next time where all windows were read."""
     windows = readings.windows
     seen = observe_unit(readings, n, top=1, context=0)
     scale = Scale(
@@ -204,7 +204,8 @@ def quick_windows(
 
 
 def known_scale(model: Model, unit: Unit, *, bos: BosPolicy = "auto") -> Scale | None:
-    """A unit's scale in the default corpus if an earlier run has left it in the cache; nothing is fetched."""
+    """A unit's scale in the default corpus where an earlier run has stored it in the cache; nothing is
+    fetched."""
     whose = _whose(model, unit)
     if whose is None or not is_fetched(WIKIPEDIA_EXCERPT):
         return None
@@ -214,7 +215,7 @@ def known_scale(model: Model, unit: Unit, *, bos: BosPolicy = "auto") -> Scale |
 
 
 def _place(model: Model, unit: Unit, windows: Windows) -> Path | None:
-    """The cache's file for a scale; None where nothing tells this model from another."""
+    """The cache file of a scale; None where nothing distinguishes this model from another."""
     whose = _whose(model, unit)
     return None if whose is None else cache_dir() / "scales" / f"{whose}-{windows.sha256[:16]}.json"
 
@@ -240,7 +241,7 @@ def _whose(model: Model, unit: Unit) -> str | None:
 
 
 def _read(place: Path | None, unit: Unit) -> Scale | None:
-    """What an earlier run found; a file that cannot be read is as good as none."""
+    """What an earlier run stored; a file that cannot be read is ignored."""
     if place is None or not place.is_file():
         return None
     try:
@@ -250,7 +251,7 @@ def _read(place: Path | None, unit: Unit) -> Scale | None:
 
 
 def _write(place: Path | None, scale: Scale | None) -> None:
-    """Keep a scale for the next time; where the cache cannot be written to it is found again then."""
+    """Store a scale for the next time; where the cache cannot be written to, it is measured again then."""
     if place is None:
         return
     try:

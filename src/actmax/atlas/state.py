@@ -1,8 +1,8 @@
-"""What an unfinished atlas keeps on disk: its settings, and after every shard everything recorded so far.
+"""What an unfinished atlas has on disk: its settings and, after every shard, everything recorded so far.
 
 ``building.json`` says what is being recorded, and is written first. ``state.safetensors`` holds all summaries
-with the number of windows that are in them; each shard replaces it in one rename, so at any moment there is a
-whole one. Both go when the atlas is finished.
+with the number of windows that are in them; each shard replaces it in one rename, so there is a
+whole one at any moment. Both are removed when the atlas is finished.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _MEANT: Mapping[str, str] = {
 
 
 def disk(folder: Path, saved: str = "nothing that was there is harmed") -> AbstractContextManager[None]:
-    """What the system refuses while writing under ``folder``, as a sentence that says what is safe."""
+    """Turn errors of the system while writing under ``folder`` into a sentence that says what is safe."""
     return refusals(folder, f"give another folder, and try again: {saved}")
 
 
@@ -57,7 +57,7 @@ def write_state(folder: Path, state: Mapping[str, Tensor], done: int) -> None:
 
 
 def read_state(folder: Path) -> tuple[dict[str, Tensor], int] | None:
-    """What is recorded and how many windows are in it; None before the first shard."""
+    """What is recorded, and the number of windows in it; None before the first shard."""
     if not (folder / STATE).exists():
         return None
     state = read_tensors(folder / STATE)
@@ -93,7 +93,7 @@ def check_same(folder: Path, there: Mapping[str, Any], wanted: Mapping[str, Any]
 
 
 def clean(folder: Path) -> None:
-    """Remove what only an unfinished atlas needs, and what killed writers left."""
+    """Remove what only an unfinished atlas needs, and what interrupted writers left."""
     with disk(folder):
         for path in (folder / STATE, folder / BUILDING, *folder.glob(".*.tmp")):
             path.unlink(missing_ok=True)

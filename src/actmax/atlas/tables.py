@@ -1,13 +1,14 @@
-"""The tables of a finished atlas: parquet that pandas, polars and duckdb read as it is.
+"""The tables of a finished atlas: parquet files that pandas, polars and duckdb can read.
 
-``units.parquet``, one row a unit: statistics, estimated percentiles, the histogram.
-``examples.parquet``, one row an example: unit, end (``top``, ``bottom``), rank, activation, token, and
-``where``, its corpus position. ``contexts.parquet``, one row a corpus position that any example is at: the
-text around it, its document and the character in it. ``manifest.json`` is written last: where it is, all is.
+``units.parquet``, one row per unit: statistics, estimated percentiles, the histogram.
+``examples.parquet``, one row per example: unit, end (``top``, ``bottom``), rank, activation, token, and
+``where``, its corpus position. ``contexts.parquet``, one row per corpus position of any example: the text
+around it, its document and the character in it. ``manifest.json`` is written last: where it exists,
+everything does.
 
-An example an identical context: of a unit's best documents, those whose text around the peak repeats that of
-a better one are dropped, and the spare documents move up. What is listed is always the beginning of the true
-list; it is shorter than asked only where more than the spare ones repeat.
+One example per identical context: of a unit's best documents, those whose text around the peak repeats that
+of a better one are dropped, and the spare documents move up. What is listed is always the beginning of the
+true list; it is shorter than asked for only where more documents repeat than there are spare ones.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def write_tables(
 
 
 def _write(path: Path, batches: Iterator[pa.Table]) -> None:
-    """One row group a batch; whole or not at all."""
+    """Write one row group per batch; the file is whole or absent."""
     with replacing(path) as temporary:
         first = next(batches)
         with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
@@ -83,7 +84,7 @@ def _write(path: Path, batches: Iterator[pa.Table]) -> None:
 
 
 def _places(recording: Recorder) -> Int[np.ndarray, " n"]:
-    """Every corpus position that is kept anywhere."""
+    """Every corpus position of any example, once."""
     found = [np.zeros(0, dtype=np.int64)]
     for summary in recording.summaries.values():
         for examples in (summary.top, summary.bottom):
@@ -178,7 +179,7 @@ def _examples(
 def _distinct(
     where: Int[np.ndarray, "unit size"], places: Int[np.ndarray, " n"], alike: Int[np.ndarray, " n"], top: int
 ) -> tuple[Int[np.ndarray, " rows"], Int[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
-    """Unit, place in its list and rank of every example to list."""
+    """The unit, the place in its list and the rank of every example to list."""
     there = where != NEVER
     text = np.zeros_like(where)
     text[there] = alike[np.searchsorted(places, where[there])]
@@ -228,7 +229,7 @@ def column_of(percent: float) -> str:
 def _manifest(
     model: Model, windows: Windows, recording: Recorder, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What the atlas is of. No dates and no paths: the same build gives the same bytes."""
+    """What the atlas was built from, without dates and paths, so that the same build gives the same bytes."""
     tokens = windows.tokens
 
     def described(site: Site) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 1. A name becomes a :class:`~actmax.corpus.source.CorpusSource`: the default corpus, files and folders,
    stdin, or a data set of the hub.
-2. Its documents are streamed into the cache as UTF-8, hashed on the way; what cannot be read is counted.
+2. Its documents are streamed into the cache as UTF-8, and hashed on the way; what cannot be read is counted.
 3. They are tokenised there, in the cache too. Both are found again by content: the bytes of the files, the
    text, the tokenizer.
 """
@@ -26,7 +26,8 @@ from actmax.errors import ActmaxError
 from actmax.progress import Progress, silent
 
 READ_AHEAD = 8_000_000
-"""Characters that are at least read where a number of tokens is asked for, to spread the choice over them."""
+"""The least number of characters that is read where a number of tokens is asked for, to spread the choice
+over."""
 
 
 def open_corpus(
@@ -37,15 +38,15 @@ def open_corpus(
     max_tokens: int | None = None,
     progress: Progress = silent,
 ) -> Tokens:
-    """A corpus, read and tokenised, or found in the cache.
+    """A tokenised corpus, from the cache where it is stored there.
 
     Args:
         names: ``wikipedia-excerpt``, paths of files (:data:`actmax.corpus.formats.FORMATS`) or of folders of
             them, ``-`` for text on stdin, or ``hf:NAME``; several are read one after another.
         tokenizer: the model's.
         field: which field of a JSON object, or column of a table, holds the text.
-        max_tokens: how many tokens will be read of it. Of a long corpus only as much is stored as they can be
-            spread over (8 million characters, or at least 64 for each token); None stores all of it.
+        max_tokens: how many tokens of it will be read. Of a long corpus only the part is stored that they can
+            be spread over (8 million characters, or at least 64 for each token); None stores all of it.
         progress: called while the corpus is fetched, read and tokenised.
 
     Raises:
@@ -65,7 +66,7 @@ def open_corpus(
 
 
 def source_of(name: str, *, field: str, bounded: bool, progress: Progress = silent) -> CorpusSource:
-    """Where the documents of one named corpus come from.
+    """The source of one named corpus.
 
     Raises:
         ActmaxError: as :func:`open_corpus`.

@@ -2,7 +2,8 @@
 
 1. Bytes are decompressed as a stream, by the standard library (gzip, xz) and pyarrow (zstd, bzip2).
 2. Only UTF-8 is read, with or without a byte order mark. UTF-16 and UTF-32 are recognised by their marks or
-   by where their zero bytes lie, other binary content by NUL and control characters; all are refused by name.
+   by where their zero bytes lie, other binary content by NUL and control characters; all of these are refused
+   by name.
 3. Bytes that are not UTF-8 are refused where they show another encoding: no more than one in ten of the
    characters beyond ASCII may be broken. Rarer ones are replaced by U+FFFD and counted, unless the caller
    reads strictly.
@@ -29,7 +30,7 @@ from actmax.corpus.source import Skips
 from actmax.errors import ActmaxError
 
 LONGEST_LINE = 1 << 24
-"""Characters of a line that is read as one."""
+"""The longest line that is read, in characters."""
 
 _CHUNK = 1 << 20
 _HEAD = 1 << 13
@@ -94,7 +95,7 @@ class _Xz:
 
 @contextlib.contextmanager
 def plain_read_errors(path: Path, name: str, compression: Compression | None) -> Iterator[None]:
-    """Turn the refusals of the operating system and of the decompressors into a sentence."""
+    """Turn errors of the operating system and of the decompressors into a sentence."""
     try:
         yield
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
@@ -162,7 +163,7 @@ def lines_of(pieces: Iterator[str]) -> Iterator[tuple[int, str | None]]:
 
 
 def check_head(name: str, head: bytes) -> None:
-    """Refuse by its first bytes what is not UTF-8 text.
+    """Refuse data whose first bytes show that it is not UTF-8 text.
 
     Raises:
         ActmaxError: the bytes are UTF-16 or UTF-32, compressed, or those of a binary file.

@@ -1,4 +1,4 @@
-"""Fields of records by name: what stands in one, and the refusal of one that is not there."""
+"""Fields of records by name: the value of a field, and the error for a field that does not exist."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from actmax.errors import ActmaxError
 
 TEXT_FIELD = "text"
-"""The field that is read unless another is named."""
+"""The field that is read by default."""
 
 
 def text_in(value: object, text_field: str) -> object:
-    """What stands in a field of a record; None where there is no such field.
+    """The value of a field of a record; None where there is no such field.
 
-    A text that is a record by itself is found under the usual name only, for it has no fields.
+    A text that is a record by itself is found under the default name only, because it has no fields.
     """
     if isinstance(value, str):
         return value if text_field == TEXT_FIELD else None
@@ -32,7 +32,7 @@ def printable(text: str, longest: int = 150) -> str:
 
 
 def no_such_field(name: str, text_field: str, there: Sequence[str]) -> ActmaxError:
-    """The refusal of a field that a file does not have, naming those that it has."""
+    """The error for a field that a file does not have; it names those that it has."""
     shown = ", ".join(printable(one, 40) for one in there[:6])
     more = f" and {len(there) - 6} more" if len(there) > 6 else ""
     has = f"it has {shown}{more}" if there else "its records are not objects"

@@ -5,8 +5,8 @@ is one document up to 40,000 characters; a longer one is read as sections of abo
 where there are any, each a document named after the file and its place in it: so a book gives examples from
 all over it, and no file has to fit into memory.
 
-What cannot be read at all ends in a sentence where it was named itself, and is counted and left out where it
-came with a folder.
+A file that cannot be read is an error where it was named itself, and is left out and counted where it came
+with a folder.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from actmax.corpus.source import CorpusSource, Document, Skips, cut_at
 from actmax.errors import ActmaxError
 
 SECTION = 10_000
-"""Characters of a long text file that make a document, about."""
+"""The approximate length of a section of a long text file, in characters."""
 WHOLE = 4 * SECTION
-"""A text file up to this length is one document."""
+"""The length up to which a text file is one document, in characters."""
 
 _HEAD = 1 << 13
 
@@ -71,7 +71,7 @@ def stdin_source(stream: BinaryIO, *, terminal: bool) -> CorpusSource:
     """Text on stdin.
 
     Raises:
-        ActmaxError: stdin is a terminal, so nobody would know what is waited for.
+        ActmaxError: stdin is a terminal, so nobody would see that input is awaited.
     """
     if terminal:
         raise ActmaxError("The corpus - is text on stdin, and nothing is piped into it; give a path instead.")
@@ -122,7 +122,7 @@ def _folder(folder: Path, field: str) -> CorpusSource:
 
 
 def _files_under(folder: Path) -> tuple[list[Path], Counter[str]]:
-    """The files of a folder in order, hidden ones apart, and what in it is not a file.
+    """The files of a folder in order, without hidden ones, and what in it is not a file.
 
     Links to folders are followed, and a folder is read once.
     """
@@ -185,7 +185,7 @@ def text_documents(stream: Readable, name: str, skips: Skips) -> Iterator[Docume
 
 
 def _unknown_kind(path: Path, head: bytes) -> ActmaxError:
-    """The refusal of a file whose ending is not known: what to do depends on whether it holds text."""
+    """The error for a file whose ending is not known; the remedy depends on whether the file holds text."""
     with contextlib.suppress(UnicodeDecodeError):
         check_head(path.name, head)
         head[: -4 if len(head) == _HEAD else None].decode("utf-8")
@@ -197,6 +197,6 @@ def _unknown_kind(path: Path, head: bytes) -> ActmaxError:
 
 
 def _key(path: Path, kind: FileKind, field: str) -> str:
-    """Of the file's bytes, how they are read, and the field where there are any."""
+    """A hash of the file's bytes, of how they are read, and of the field where the format has fields."""
     used = field if kind.format.has_fields else ""
     return hashlib.sha256(f"{kind.ending} {kind.compression} {used} {sha256_of(path)}".encode()).hexdigest()

@@ -1,7 +1,7 @@
 """What is read as text: one table of formats by their endings, and one of compressions.
 
-Everything that reads files of text goes by these two tables: corpora, groups, the help texts and the page
-``docs/formats.md``. Endings count whatever their case, and a name without an ending is read as text.
+Everything that reads files of text uses these two tables: corpora, groups, the help texts and the page
+``docs/formats.md``. Endings are recognised in any case, and a name without an ending is read as text.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Format:
     name: FormatName
     endings: tuple[str, ...]
     document: str
-    """What becomes a document of a corpus."""
+    """What is a document of a corpus."""
     sample: str
-    """What becomes a sample of a group."""
+    """What is a sample of a group."""
 
     @property
     def has_fields(self) -> bool:
@@ -80,7 +80,7 @@ class FileKind:
 
     format: Format
     ending: str
-    """Of the format, in lower case; empty where the name has none."""
+    """The ending of the format, in lower case; empty where the name has none."""
     compression: Compression | None
 
 

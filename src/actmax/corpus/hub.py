@@ -1,6 +1,6 @@
 """Data sets of the hub, streamed: ``hf:NAME``, ``hf:NAME@CONFIG``, either with ``:SPLIT`` at the end.
 
-Nothing of a data set is run as code, and no more of it is fetched than is read.
+No code of a data set is run, and no more of it is fetched than is read.
 """
 
 from __future__ import annotations

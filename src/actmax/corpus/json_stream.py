@@ -1,6 +1,6 @@
 """The values of a JSON file one after another, without holding the file in memory.
 
-1. The file is an array, whose items are the values; or one value or several of them apart by white space
+1. The file is an array, whose items are the values; or one value or several of them separated by white space
    (many files named ``.json`` hold a JSON object per line).
 2. A value is decoded where it stands in a buffer. If that fails, or the value ends where the buffer does, the
    buffer is doubled and the value is decoded again, so the work stays proportional to the file.
@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from actmax.errors import ActmaxError
 
 LONGEST_VALUE = 1 << 28
-"""Characters of one value."""
+"""The longest value, in characters."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
 
 
 def json_values(pieces: Iterator[str], name: str) -> Iterator[tuple[object, bool]]:
-    """The values of a file, and whether each stands by itself and not in an array.
+    """The values of a file, and for each whether it stands by itself, not in an array.
 
     Args:
         pieces: the text of the file.
@@ -57,7 +57,7 @@ class _Window:
         self.pieces, self.name = pieces, name
         self.buffer, self.at = "", 0
         self.before = 0
-        """Characters in front of the buffer."""
+        """The number of characters before the buffer."""
 
     def peek(self) -> str:
         """The next character that is not white space, where ``at`` then stands; empty at the end."""
@@ -97,7 +97,7 @@ class _Window:
         )
 
     def _more(self, least: int) -> bool:
-        """Read at least ``least`` more characters; False where there are none."""
+        """Read at least ``least`` more characters; False at the end of the text."""
         parts, size = [self.buffer[self.at :]], 0
         for piece in self.pieces:
             parts.append(piece)

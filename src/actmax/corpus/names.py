@@ -21,7 +21,7 @@ def expanded(name: str) -> Path:
 
 
 def check_corpora(names: CorpusNames | CutCorpus) -> None:
-    """See that every corpus that is a file or folder is there.
+    """Check that every corpus that is a file or folder exists.
 
     Raises:
         ActmaxError: one is missing.

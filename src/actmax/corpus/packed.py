@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int, Shaped, UInt8
 
 _REMEMBERED = 1 << 24
-"""Characters of decoded strings that are held in memory."""
+"""The number of characters of decoded strings that are held in memory."""
 
 
 class Packed(Sequence[str]):

@@ -26,7 +26,7 @@ _PIECE = 1 << 20
 def parquet_rows(
     path: Path, compression: Compression | None, name: str, text_field: str, also: Sequence[str]
 ) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Numbered rows (from 1) with the column of the text and those of ``also`` that are there.
+    """Numbered rows (from 1) with the column of the text and those columns of ``also`` that exist.
 
     Args:
         path: the file.
@@ -68,7 +68,7 @@ def parquet_rows(
 
 
 def _check_column(schema: Any, name: str, text_field: str) -> bool:
-    """Refuse a column without text; whether its texts are bytes."""
+    """Refuse a column without text; return whether its texts are bytes."""
     import pyarrow as pa
 
     kind = _type_at(schema, text_field)
@@ -114,7 +114,7 @@ def _as_text(row: Mapping[str, object], text_field: str, name: str, number: int)
 
 @contextlib.contextmanager
 def _damage(name: str) -> Iterator[None]:
-    """Turn what pyarrow raises about a file into a sentence: it has many kinds of errors."""
+    """Turn whatever pyarrow raises about a file into a sentence."""
     try:
         yield
     except OSError as error:

@@ -1,13 +1,13 @@
 """Units over a corpus: one number for every unit at every position of every window.
 
-1. The model runs over the windows, in order, no deeper than the deepest unit asks; logits are computed only
+1. The model runs over the windows, in order, no deeper than the deepest unit needs; logits are computed only
    when a unit is one.
-2. Each unit's values are kept (4 bytes a position: half a megabyte for a unit over 128,000 tokens; in a file
-   once they are large), with the residual norms at the units' depths. From them every statistic is exact,
-   and every example can be shown with the values around it.
-3. Ctrl-C ends the loop after whole windows; what was read until then is the result.
+2. Each unit's values are stored (4 bytes per position: half a megabyte for a unit over 128,000 tokens; in a
+   file once they are large), with the residual norms at the units' depths. From them every statistic is
+   exact, and every example can be shown with the values around it.
+3. Ctrl-C ends the loop after a whole batch; what was read until then is the result.
 
-This is for a handful of units. All units of a model are an atlas's business, which keeps summaries alone.
+This is for a handful of units. For all units of a model there is the atlas, which stores only summaries.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from actmax.shapes import Acts
 
 WINDOWS_AT_ONCE = 8
 _IN_MEMORY = 1 << 28
-"""Bytes; more than that goes into a temporary file."""
+"""The number of bytes above which values go into a temporary file."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Readings:
     units: tuple[Unit, ...]
     windows: Windows
     n_windows: int
-    """How many were read; fewer than there are where the user stopped."""
+    """The number of windows that were read; fewer than all where the user stopped."""
     values: Float32[np.ndarray, "unit window pos"]
     norms: Float32[np.ndarray, "depth window pos"]
     """L2 norm of the residual stream at each of ``depths``."""
@@ -57,7 +57,7 @@ class Readings:
     def sinks(
         self, unit: int, real: Bool[np.ndarray, "window pos"], multiple: float = SINK_MULTIPLE
     ) -> Bool[np.ndarray, "window pos"]:
-        """Where the residual norm at a unit's depth exceeds ``multiple`` times its median.
+        """The positions where the residual norm at a unit's depth exceeds ``multiple`` times its median.
 
         Args:
             unit: which of the units.
@@ -81,16 +81,16 @@ def read_units(
     also: Site | None = None,
     see: Callable[[slice, Acts], None] | None = None,
 ) -> Readings:
-    """Run the model over the windows and keep what the units give.
+    """Run the model over the windows and store what the units give.
 
     Args:
         model: in eval mode.
         units: one or more.
         windows: not longer than the model's context.
-        windows_at_once: rows of a batch (one for logits, which are wide).
+        windows_at_once: rows per batch (one for logits, which are wide).
         progress: called with the number of tokens read, under ``"observing"``.
-        also: one more site to read.
-        see: called with its value ``[batch, pos, width]`` and with which windows these are.
+        also: a further site to read.
+        see: called with its value ``[batch, pos, width]`` and the numbers of these windows.
 
     Raises:
         ActmaxError: the windows are longer than the model's context, or an activation is not finite.

@@ -1,9 +1,9 @@
 """Files of records: JSON, JSON lines, tables with separators, and parquet.
 
-One reader serves corpora, which count what has no text and go on, and groups, which refuse it. A record is
-text and, where they are asked for, further fields beside it; what is wrong with it is a :class:`Fault` that
-the caller counts or raises. Damage that would change the text of its neighbours (a row with a cell too many,
-an open quotation mark) is an error for both.
+One reader serves corpora, which count records without text and continue, and groups, which refuse them. A
+record is text and, where they are asked for, further fields beside it; what is wrong with it is a
+:class:`Fault` that the caller counts or raises. Damage that would change the text of its neighbours (a row
+with a cell too many, an open quotation mark) is an error for both.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ class Record:
     """One record of a file."""
 
     place: str
-    """Where it stands: ``line 3``."""
+    """The place in the file: ``line 3``."""
     text: str | None
     fields: Mapping[str, object] = field(default_factory=dict)
     """All its fields, or those that were asked for."""
     fault: Fault | None = None
-    """Why there is no text; None where there is."""
+    """The reason why there is no text; None where there is some."""
 
 
 def read_records(
@@ -86,7 +86,7 @@ def read_records(
         name: as errors call it.
         text_field: the field or column with the text; ``meta.text`` is the field ``text`` of the object in
             ``meta`` unless a field has that whole name.
-        also: fields beside it that a table is to give where it has them.
+        also: further fields that a table gives where it has them.
         skips: counts bytes that were replaced; None refuses them.
 
     Raises:
@@ -219,7 +219,7 @@ def _next_row(reader: Iterator[list[str]], name: str, above: int) -> list[str] |
 
 
 def _whole(number: int, line: str | None, name: str) -> str:
-    """A line with its end."""
+    """The next line, with its end."""
     if line is None:
         raise ActmaxError(f"Line {number:,} of {name!r} {TOO_LONG.sentence}.")
     return line + "\n"

@@ -15,7 +15,7 @@ from actmax.settings import Option, Settings
 DEFAULT_CORPUS = "wikipedia-excerpt"
 
 CORPUS = "Corpus"
-"""The help panel."""
+"""The help panel of these options."""
 
 CorpusNames: TypeAlias = str | os.PathLike[str] | Sequence[str]
 """One corpus or several, each by name or path."""
@@ -23,15 +23,16 @@ CorpusNames: TypeAlias = str | os.PathLike[str] | Sequence[str]
 
 @runtime_checkable
 class CutCorpus(Protocol):
-    """A corpus that is cut already (:class:`actmax.corpus.windows.Windows`), in the place of its name."""
+    """A corpus that is already cut into windows (:class:`actmax.corpus.windows.Windows`), in place of its
+    name."""
 
     @property
     def n_windows(self) -> int:
-        """How many windows it has."""
+        """The number of windows."""
 
     @property
     def n_tokens(self) -> int:
-        """How many tokens they have, without BOS and padding."""
+        """The number of tokens in them, without BOS and padding."""
 
 
 @dataclass(frozen=True, kw_only=True)

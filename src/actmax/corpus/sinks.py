@@ -1,4 +1,4 @@
-"""The median residual norm of a corpus, by which :mod:`actmax.models.sinks` knows a sink."""
+"""The median residual norm of a corpus, by which :mod:`actmax.models.sinks` recognises a sink."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def calibrate(
 ) -> Mapping[Site, Sinks]:
     """The rule for some residual sites, from the median norm over about 2,048 tokens spread over the corpus.
 
-    Deterministic for given windows; where results have to be equal to the byte on another machine, store the
-    medians with them.
+    It is deterministic for given windows. Where results have to be equal to the byte on another machine,
+    store the medians with them.
     """
     sites = frozenset(residuals)
     if not sites:

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 LONGEST = 1_000_000
-"""Characters of a document; a longer one is read in parts."""
+"""The longest document, in characters; a longer one is read in parts."""
 
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Document:
-    """One text; windows never cross from one into another."""
+    """One document; windows never cross from one into another."""
 
     name: str
     text: str
@@ -22,7 +22,7 @@ class Document:
 
 @dataclass
 class Skips:
-    """What could not be read, counted by kind. Kinds are phrases for one and for many."""
+    """Counts of what could not be read, by kind; a kind is a phrase for one and a phrase for many."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -55,14 +55,15 @@ class CorpusSource:
     """A corpus that can be read."""
 
     name: str
-    """As results record it."""
+    """The name as results record it."""
     documents: Callable[[Skips], Iterator[Document]]
     """A stream from the beginning; what it leaves out is counted in its argument."""
     key: str | None
-    """Changes when the content does; None where only reading it all would tell (stdin, the hub)."""
+    """A key that changes when the content does; None where only reading everything would show it (stdin, the
+    hub)."""
     attribution: str = ""
     has_fields: bool = False
-    """Whether the field that is asked for can be found in it."""
+    """Whether its records have fields."""
 
 
 def cut_parts(document: Document) -> Iterator[Document]:
@@ -81,7 +82,8 @@ def cut_parts(document: Document) -> Iterator[Document]:
 
 
 def cut_at(text: str) -> int:
-    """Where to cut a text as late as may be: after a blank line, a line, before a space; else at its end."""
+    """The latest place to cut a text: after a blank line, after a line, before a space, or else at its
+    end."""
     half = len(text) // 2
     for mark, after in (("\n\n", 2), ("\n", 1), (" ", 0)):
         found = text.rfind(mark, half)

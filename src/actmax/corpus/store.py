@@ -1,6 +1,6 @@
-"""A corpus in the cache: its text once, and its tokens once for each tokenizer.
+"""A corpus in the cache: its text once, and its tokens once per tokenizer.
 
-Both are folders of flat files beside a manifest, made whole or not at all. The text's folder is named by what
+Both are folders of flat files and a manifest, written whole or not at all. The text's folder is named by what
 it was read from, or by its own hash where that is only known when it has been read; the tokens' folder by the
 hashes of text and tokenizer.
 """
@@ -109,7 +109,7 @@ def stored_tokens(text: StoredText, tokenizer: PreTrainedTokenizerBase, progress
 
 
 def _write_text(source: CorpusSource, limit: int | None, folder: Path, progress: Progress) -> str:
-    """Stream the documents into a new folder; the text's SHA-256."""
+    """Stream the documents into a new folder, and return the SHA-256 of the text."""
     folder.mkdir()
     skips, digest = Skips(), hashlib.sha256()
     characters = reported = 0
@@ -206,5 +206,5 @@ def _utf8(text: str, skips: Skips) -> bytes:
 
 
 def _plain(name: str) -> str:
-    """A name that can be a folder's."""
+    """The name in characters that a folder's name may have."""
     return re.sub(r"[^\w.-]+", "_", name)[:40].strip("._") or "corpus"

@@ -1,4 +1,4 @@
-"""The text by which a single token is shown."""
+"""The text with which a single token is shown."""
 
 from __future__ import annotations
 

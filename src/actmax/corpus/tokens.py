@@ -23,7 +23,7 @@ from actmax.corpus.packed import Packed, pack
 from actmax.errors import ActmaxError
 
 PIECE = 100_000
-"""Longest stretch of text that is encoded at once, in characters."""
+"""The longest stretch of text that is encoded at once, in characters."""
 
 
 @dataclass(frozen=True)
@@ -31,41 +31,41 @@ class Tokens:
     """A corpus as token ids, with its text."""
 
     name: str
-    """As results record it: ``wikipedia-excerpt``, or the last part of a path."""
+    """The name as results record it: ``wikipedia-excerpt``, or the last part of a path."""
     text_sha256: str
-    """Of all documents' text, with their bounds."""
+    """A hash of the text of all documents and of their bounds."""
     tokenizer_sha256: str
     attribution: str
-    """To be shown wherever text is shown; empty where none is owed."""
+    """The attribution to show wherever text is shown; empty where none is required."""
     texts: Packed
     names: Packed
-    """What each document is called: a title, ``file.jsonl line 3``."""
+    """The name of each document: a title, ``file.jsonl line 3``."""
     ids: Int32[np.ndarray, " n_tokens"]
     starts: UInt32[np.ndarray, " n_tokens"]
-    """First character of each token, in its document."""
+    """The first character of each token, in its document."""
     ends: UInt32[np.ndarray, " n_tokens"]
-    """One past the last."""
+    """One past the last character of each token."""
     bounds: Int[np.ndarray, " n_documents_plus_1"]
-    """First token of each document."""
+    """The first token of each document."""
     tokenizer: PreTrainedTokenizerBase
     skipped: tuple[str, ...] = ()
-    """What could not be read and was left out or replaced, in words, with counts."""
+    """Phrases with counts for what could not be read and was left out or replaced."""
 
     @property
     def n_tokens(self) -> int:
-        """Tokens in the corpus, without BOS and padding."""
+        """The number of tokens in the corpus, without BOS and padding."""
         return len(self.ids)
 
     @property
     def n_documents(self) -> int:
-        """Documents in the corpus."""
+        """The number of documents in the corpus."""
         return len(self.bounds) - 1
 
 
 def tokens_of_texts(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, *, name: str = "texts", attribution: str = ""
 ) -> Tokens:
-    """Texts in memory, tokenised; each is a document.
+    """A corpus of texts in memory, each of them a document.
 
     Raises:
         ActmaxError: there is no text at all, or the tokenizer cannot tell where its tokens lie in the text.
@@ -103,7 +103,7 @@ class Chunk:
     starts: UInt32[np.ndarray, " n"]
     ends: UInt32[np.ndarray, " n"]
     counts: list[int]
-    """Tokens of each of the documents."""
+    """The number of tokens of each document."""
 
 
 def encode(
@@ -167,7 +167,7 @@ def _encode(
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    """Bounds of stretches of at most :data:`PIECE` characters, cut before a space between two words."""
+    """The bounds of stretches of at most :data:`PIECE` characters, cut before a space between two words."""
     start = 0
     while len(text) - start > PIECE:
         stop = start + PIECE

@@ -8,7 +8,7 @@
    the closing sections that hold no prose (references, external links and the like) are dropped.
 4. Articles of fewer than :data:`SHORTEST` words after that are left out.
 
-This is a cleaner and not a parser: one pinned file is read with it, and only its prose is wanted. Where
+This is a cleaner, not a parser: one pinned file is read with it, and only its prose is wanted. Where
 markup is broken, stray marks are removed.
 """
 
@@ -25,7 +25,7 @@ from xml.parsers import expat
 from actmax.errors import ActmaxError
 
 SHORTEST = 200
-"""Words that an article must have."""
+"""The least number of words of an article."""
 
 _CHUNK = 1 << 16
 
@@ -81,12 +81,14 @@ class _Pages:
         self._inside: str | None = None
 
     def take(self) -> list[tuple[str, str]]:
-        """What was found since the last call."""
+        """The pages found since the last call."""
         done, self._done = self._done, []
         return done
 
     def _refuse(self, *_: object) -> None:
-        raise ActmaxError("The XML export declares a document type, which no export needs; it is refused.")
+        raise ActmaxError(
+            "The XML export declares a document type, which no export needs; use an export without one."
+        )
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "page":
@@ -169,7 +171,7 @@ def _until_stable(pattern: re.Pattern[str], put: object, text: str) -> str:
 
 
 def _template(inside: str) -> str:
-    """What a template leaves: its words if it only formats them, and nothing otherwise."""
+    """What remains of a template: its words if it only formats them, and nothing otherwise."""
     name, *given = (part.strip() for part in inside.split("|"))
     words = [part for part in given if "=" not in part]
     name = name.lower()
@@ -217,7 +219,7 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _tidy(line: str) -> str:
-    """Tidy up after removed markup: hollow brackets, doubled spaces, stray marks."""
+    """Tidy up after removed markup: empty brackets, double spaces, stray marks."""
     line = re.sub(r"\{\{|\}\}|\{\||\|\}|\[\[|\]\]", "", line)
     line = _OPENING.sub("(", _HOLLOW.sub("", line))
     line = _BEFORE_STOP.sub(r"\1", _SPACES.sub(" ", line))

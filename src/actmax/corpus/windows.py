@@ -29,7 +29,7 @@ from actmax.shapes import Ids
 
 @dataclass(frozen=True)
 class Batch:
-    """Some windows, one a row."""
+    """Some windows, one per row."""
 
     ids: Ids
     """Token ids; BOS first where there is one, zeros as padding at the end."""
@@ -48,7 +48,7 @@ class Location:
     offset: int
     """Character of the document at which the token begins."""
     name: str
-    """What the document is called."""
+    """The name of the document."""
 
 
 @dataclass(frozen=True)
@@ -57,31 +57,31 @@ class Windows:
 
     tokens: Tokens
     length: int
-    """Positions a window, with BOS."""
+    """Positions per window, with BOS."""
     bos: int | None
     """The id in front of every window, or None."""
     chosen: Int[np.ndarray, " n_windows"]
-    """Which of the corpus's windows these are, increasing."""
+    """The numbers of these windows in the corpus, increasing."""
 
     @property
     def n_windows(self) -> int:
-        """How many windows there are."""
+        """The number of windows."""
         return len(self.chosen)
 
     @cached_property
     def n_tokens(self) -> int:
-        """Tokens in these windows, without BOS and padding."""
+        """The number of tokens in these windows, without BOS and padding."""
         begin, end = self._spans(self.chosen)[1:]
         return int((end - begin).sum())
 
     @cached_property
     def n_documents(self) -> int:
-        """Documents that these windows come from."""
+        """The number of documents that these windows come from."""
         return len(np.unique(self._spans(self.chosen)[0]))
 
     @cached_property
     def sha256(self) -> str:
-        """Of the text, the tokenizer and every setting: equal hashes give equal batches."""
+        """A hash of the text, the tokenizer and every setting: equal hashes give equal batches."""
         settings = {
             "text": self.tokens.text_sha256,
             "tokenizer": self.tokens.tokenizer_sha256,
@@ -118,9 +118,9 @@ class Windows:
     def context(self, where: int, before: int, after: int) -> tuple[str, str, str]:
         """The text around a corpus position: what comes before, the token's own text, what comes after.
 
-        At most ``before`` and ``after`` tokens of it, and never beyond the window: what the model did not
-        read is not shown. The three joined are a stretch of the document, character for character; the own
-        text of a token that is only some bytes of a character is that character at the first of them and
+        It holds at most ``before`` and ``after`` tokens, and never goes beyond the window: what the model did
+        not read is not shown. The three joined are a stretch of the document, character for character; the
+        own text of a token that is only some bytes of a character is that character at the first of them and
         empty at the others.
         """
         begin, end = self.window_span(where)
@@ -130,7 +130,7 @@ class Windows:
         return text[cuts[0] : cuts[at]], text[cuts[at] : cuts[at + 1]], text[cuts[at + 1] : cuts[-1]]
 
     def window_span(self, where: int) -> tuple[int, int]:
-        """First corpus position of the window that holds ``where``, and one past its last."""
+        """The first corpus position of the window that holds ``where``, and one past its last."""
         document = self._document(where)
         first = int(self._firsts[document])
         begin = first + max(0, where - first) // self._stride * self._stride
@@ -139,7 +139,7 @@ class Windows:
     def cuts(self, begin: int, end: int) -> list[int]:
         """Characters at which to cut a document so that each token of ``begin`` to ``end`` has its stretch.
 
-        One more than there are tokens. Nothing is lost between two of them: characters that a tokenizer
+        There is one more than there are tokens. Nothing is lost between two cuts: characters that a tokenizer
         leaves out of its offsets (a leading space) go to the token that follows.
         """
         document = self._document(begin)
@@ -174,7 +174,8 @@ class Windows:
     def _spans(
         self, rows: Int[np.ndarray, " n"]
     ) -> tuple[Int[np.ndarray, " n"], Int[np.ndarray, " n"], Int[np.ndarray, " n"]]:
-        """Document, first corpus position and one past the last, of windows by their number in the corpus."""
+        """The document, the first corpus position and one past the last, for windows by their number in the
+        corpus."""
         document = np.searchsorted(self._until, rows, side="right") - 1
         begin = self._firsts[document] + (rows - self._until[document]) * self._stride
         end = np.minimum(begin + self._stride, self.tokens.bounds[document + 1])
@@ -188,8 +189,9 @@ def windows_of(
 
     Args:
         tokens: the corpus.
-        length: positions a window, with BOS; at least 2, as position 0 is never valid.
-        bos: what :func:`actmax.inputs.bos.bos_id` gives. A document that begins with it keeps its one.
+        length: positions per window, with BOS; at least 2, as position 0 is never valid.
+        bos: what :func:`actmax.inputs.bos.bos_id` gives. A document that begins with it does not get a second
+            one.
         max_tokens: choose windows, evenly spread over the corpus, that hold about this many tokens (and at
             least one window); None for all.
 
@@ -197,14 +199,14 @@ def windows_of(
         ActmaxError: a length below 2, or fewer than one token asked for.
     """
     if length < 2:
-        raise ActmaxError(f"A window of {length} leaves nothing to read after position 0; give at least 2.")
+        raise ActmaxError(f"--window must be at least 2, as position 0 is not read (got {length}).")
     if max_tokens is not None and max_tokens < 1:
         raise ActmaxError(f"--max-tokens must be at least 1 (got {max_tokens}).")
     stride = length - int(bos is not None)
     until = _windows_until(tokens, _firsts(tokens, bos), stride)
     total = int(until[-1])
     if total == 0:
-        raise ActmaxError(f"The corpus {tokens.name!r} has no token after its beginning; give it more text.")
+        raise ActmaxError(f"The corpus {tokens.name!r} has no token after its first one; give it more text.")
     wanted = total
     if max_tokens is not None and max_tokens < tokens.n_tokens:
         wanted = max(1, min(total, round(max_tokens * total / tokens.n_tokens)))
@@ -213,7 +215,7 @@ def windows_of(
 
 
 def _firsts(tokens: Tokens, bos: int | None) -> Int[np.ndarray, " n_documents"]:
-    """The first corpus position of each document that goes into windows: a BOS of its own is not repeated."""
+    """The first corpus position of each document that goes into windows, after a BOS of its own."""
     begin, end = tokens.bounds[:-1], tokens.bounds[1:]
     if bos is None:
         return begin
@@ -226,6 +228,6 @@ def _firsts(tokens: Tokens, bos: int | None) -> Int[np.ndarray, " n_documents"]:
 def _windows_until(
     tokens: Tokens, firsts: Int[np.ndarray, " n_documents"], stride: int
 ) -> Int[np.ndarray, " n_documents_plus_1"]:
-    """How many windows lie before each document, and at the end how many there are."""
+    """The number of windows before each document, and in the end the number of all."""
     counts = -(-(tokens.bounds[1:] - firsts) // stride)
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

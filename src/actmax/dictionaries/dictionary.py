@@ -65,14 +65,14 @@ Gate: TypeAlias = Relu | JumpRelu | TopK | Gated
 
 @dataclass(frozen=True)
 class Scaling:
-    """What is done to the input before the encoder, and undone after the decoder."""
+    """The scaling of the input before the encoder, which is undone after the decoder."""
 
     kind: Literal["none", "constant", "layer_norm", "unit_norm"] = "none"
     """``constant``: times ``factor``; ``layer_norm``: ``(x - mean) / (std + 1e-5)`` with the unbiased
     standard deviation; ``unit_norm``: times ``sqrt(d) / ‖x‖``."""
     factor: float = 1.0
     out_factor: float = 1.0
-    """For ``constant``: what the decoder's output is divided by."""
+    """For ``constant``, the number by which the decoder's output is divided."""
 
     def forward(self, x: Inputs) -> tuple[Inputs, Tensor, Tensor]:
         """The scaled input, and the ``shift`` and ``size`` with which an output is scaled back."""
@@ -90,14 +90,14 @@ class Scaling:
 
 @dataclass(frozen=True, eq=False)
 class Dictionary:
-    """The weights of one autoencoder or transcoder and the facts of its file.
+    """The weights of an autoencoder or transcoder, and what its file says about it.
 
     Raises:
-        ActmaxError: tensors that do not fit one another or are not finite; the sentence names one.
+        ActmaxError: tensors that do not fit together or are not finite; the sentence names one.
     """
 
     format: str
-    """Of the file, for example ``sae_lens``."""
+    """The format of the file, for example ``sae_lens``."""
     reads: str
     """The canonical site whose value is encoded."""
     writes: str
@@ -117,15 +117,15 @@ class Dictionary:
     W_skip: Float[Tensor, "_ _"] | None = None
     """``[d, d_out]``"""
     expected_l0: float | None = None
-    """How many latents are on at a position, as the file says."""
+    """The number of latents that are on at a position, as the file says."""
     prepend_bos: bool | None = None
     context_size: int | None = None
     model_name: str | None = None
     """The model that it was trained on, as the file says."""
     sha256: str = ""
-    """Hash of the hashes of its files."""
+    """A hash of the hashes of its files."""
     location: str = ""
-    """As the user gave it."""
+    """The path as the user gave it."""
     folded: bool = False
     """Whether the decoder's norms are folded into the encoder (:func:`fold_decoder_norms`)."""
 
@@ -144,11 +144,11 @@ class Dictionary:
 
     @property
     def is_transcoder(self) -> bool:
-        """Whether another site is written than the one that is read."""
+        """Whether the site that is written differs from the one that is read."""
         return self.reads != self.writes
 
     def preactivations(self, x: Inputs, only: slice | list[int] | None = None) -> Latents:
-        """``h``, before the gate; ``only`` some of the latents where it is given (one column costs one)."""
+        """``h``, before the gate; of the latents in ``only`` where it is given (one column costs one)."""
         columns = slice(None) if only is None else only
         return self._inward(x) @ self.W_enc[:, columns] + self.b_enc[columns]
 
@@ -182,7 +182,7 @@ class Dictionary:
         return (new - old) @ self.W_dec * size
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Dictionary:
-        """The same dictionary elsewhere, or in another precision."""
+        """The same dictionary on another device, or in another precision."""
 
         def moved(tensor: Tensor) -> Tensor:
             return tensor.to(device=device, dtype=dtype)
@@ -216,7 +216,7 @@ def _largest(h: Latents, gate: TopK) -> Latents:
 
 
 def fold_decoder_norms(dictionary: Dictionary) -> Dictionary:
-    """The same function with decoder rows of norm 1, the scale that Neuronpedia shows.
+    """The same dictionary with decoder rows of norm 1, the scale that Neuronpedia shows.
 
     ``W_enc``, ``b_enc``, thresholds and the magnitudes' bias are multiplied by ``‖W_dec_i‖``, and the rows of
     the decoder are divided by it. Where the ``k`` largest are chosen by unscaled pre-activations, the choice

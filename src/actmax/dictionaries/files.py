@@ -22,16 +22,16 @@ PICKLES = {".pt", ".pth", ".bin", ".pkl", ".ckpt"}
 
 @dataclass(frozen=True)
 class Folder:
-    """The files of one dictionary: a folder, or one file and what lies beside it."""
+    """The files of one dictionary: a folder, or one file and the other files in its folder."""
 
     path: Path
     """The folder."""
     given: str
-    """As the user wrote it, for sentences."""
+    """The path as the user wrote it, for sentences."""
     only: str | None = None
     """The file that was named, where one was."""
     read: dict[str, str] = field(default_factory=dict)
-    """Name to SHA-256 of every file that was read so far."""
+    """The SHA-256 of every file read so far, by name."""
 
     def has(self, name: str) -> bool:
         """Whether there is such a file."""
@@ -45,12 +45,12 @@ class Folder:
         """A JSON object.
 
         Raises:
-            ActmaxError: it is something else.
+            ActmaxError: the file holds something else.
         """
         try:
             value = json.loads(self._bytes(name))
         except ValueError as error:
-            raise ActmaxError(f"{self.given}/{name} is not JSON ({error}).") from None
+            raise ActmaxError(f"{self.given}/{name} is not JSON ({error}); fetch or copy it again.") from None
         if not isinstance(value, dict):
             raise ActmaxError(f"{self.given}/{name} should hold an object, not a {type(value).__name__}.")
         return value
@@ -59,7 +59,7 @@ class Folder:
         """A YAML mapping.
 
         Raises:
-            ActmaxError: it is something else.
+            ActmaxError: the file holds something else.
         """
         try:
             value = yaml.safe_load(self._bytes(name))
@@ -73,7 +73,7 @@ class Folder:
         """All tensors of a safetensors file or of a NumPy archive, in float32.
 
         Raises:
-            ActmaxError: it is neither, or holds pickled objects.
+            ActmaxError: the file is neither, or holds pickled objects.
         """
         content = self._bytes(name)
         path = self.path / name
@@ -91,7 +91,7 @@ class Folder:
         return {key: value.float() if value.is_floating_point() else value for key, value in found.items()}
 
     def sha256(self) -> str:
-        """Hash of the hashes of all files that were read, by name."""
+        """A hash of the hashes of all files that were read, by name."""
         lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(self.read.items()))
         return hashlib.sha256(lines.encode()).hexdigest()
 
@@ -108,7 +108,7 @@ def tensor(tensors: Mapping[str, Tensor], name: str, folder: Folder) -> Tensor:
     """One tensor by its name.
 
     Raises:
-        ActmaxError: there is none; the sentence lists those that there are.
+        ActmaxError: there is none of that name; the sentence lists the names that exist.
     """
     if name not in tensors:
         raise ActmaxError(

@@ -21,7 +21,7 @@ HUB = "hf:"
 
 @runtime_checkable
 class DictionaryFormat(Protocol):
-    """What a file of ``dictionaries/formats`` offers."""
+    """The interface of a file of ``dictionaries/formats``."""
 
     NAME: str
 
@@ -34,7 +34,7 @@ class DictionaryFormat(Protocol):
 
 @cache
 def dictionary_formats() -> Mapping[str, DictionaryFormat]:
-    """Every format by its name, found in the folder ``formats``."""
+    """Every format in the folder ``formats``, by its name."""
     modules = (
         importlib.import_module(f"{room.__name__}.{info.name}")
         for info in pkgutil.iter_modules(room.__path__)
@@ -78,7 +78,7 @@ def _read(folder: Folder) -> Dictionary:
     if pickled is not None:
         raise _pickled(pickled)
     if not names:
-        raise ActmaxError(f"The folder {folder.given!r} holds no file; a dictionary was expected there.")
+        raise ActmaxError(f"The folder {folder.given!r} is empty; give the folder of a dictionary.")
     known = ", ".join(dictionary_formats())
     raise ActmaxError(
         f"The files of {folder.given!r} ({', '.join(names)[:200]}) are not a dictionary of a known format "

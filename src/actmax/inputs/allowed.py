@@ -1,11 +1,12 @@
-"""Which tokens a search may use: a mask over the vocabulary, with a count for every reason to leave one out.
+"""The tokens that a search may use: a mask over the vocabulary, with a count for every reason to leave one
+out.
 
 1. Special and added tokens: control, not text.
 2. Rows of the embedding matrix beyond the tokenizer: no text has them.
-3. Ids that are not valid UTF-8 alone (byte fragments) or that decode to nothing.
+3. Ids that are not valid UTF-8 by themselves (byte fragments) or that decode to nothing.
 4. Tokens that no text gives: decode → encode makes other ids of them. Where a tokenizer treats the
-   beginning of a text otherwise than the rest (SentencePiece puts a space there, WordPiece marks what
-   continues a word), a token may be reached at the beginning or behind one of :data:`BEHIND`.
+   beginning of a text differently from the rest (SentencePiece puts a space there, WordPiece marks what
+   continues a word), a token may be reached at the beginning or after one of :data:`BEHIND`.
 5. Under-trained ("glitch") tokens (Land & Bartolo 2024, *Fishing for Magikarp*, arXiv:2405.05417): rows that
    training has hardly touched lie together in one clump. With the mean row taken off every row, a row of
    kinds 1 to 3 with at least :data:`CLUMP` others at a cosine above :data:`NEAR` is a reference, and any
@@ -37,10 +38,10 @@ NEAR = 0.98
 LIKE = 0.97
 
 BEHIND = ("x", "\n", "7", ".", "the", "Q", "é", " ", "(", "o")
-"""What a token is tried behind where its place matters."""
+"""The texts after which a token is tried where its place matters."""
 
 _ROWS = 4096
-"""Rows of the embedding matrix that are compared at once."""
+"""The number of rows of the embedding matrix that are compared at once."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Allowed:
     mask: Bool[Tensor, " vocab"]
     """One entry per row of the embedding matrix."""
     left_out: Mapping[str, int]
-    """How many tokens each reason leaves out."""
+    """The number of tokens that each reason leaves out."""
 
     @property
     def ids(self) -> Int[Tensor, " allowed"]:
@@ -74,7 +75,7 @@ def allowed_tokens(model: Model, *, keep: tuple[str, ...] = ()) -> Allowed:
         ActmaxError: an unknown reason, or no token is left.
     """
     if unknown := [reason for reason in keep if reason not in REASONS]:
-        raise ActmaxError(f"{unknown[0]!r} is no reason to mask a token; use {', '.join(REASONS)}.")
+        raise ActmaxError(f"{unknown[0]!r} is not a reason to mask a token; use {', '.join(REASONS)}.")
     vocab, found = model.vocab_size, _special(model)
     beyond = torch.arange(vocab) >= len(model.tokenizer)
     fragments, unreachable = _alone(model, ~beyond)
@@ -106,7 +107,7 @@ def _special(model: Model) -> Bool[Tensor, " vocab"]:
 def _alone(
     model: Model, real: Bool[Tensor, " vocab"]
 ) -> tuple[Bool[Tensor, " vocab"], Bool[Tensor, " vocab"]]:
-    """Which ids are no text on their own, and which ones no text gives."""
+    """The ids that are not text by themselves, and those that no text gives."""
     ids = real.nonzero().flatten().tolist()
     texts, back = _there_and_back(model, (), ids)
     fragments, unreachable = torch.zeros_like(real), torch.zeros_like(real)
@@ -121,7 +122,7 @@ def _alone(
 
 
 def _place_matters(model: Model) -> bool:
-    """Whether the tokenizer treats the beginning of a text otherwise than the rest."""
+    """Whether the tokenizer treats the beginning of a text differently from the rest."""
     backend: Any = model.tokenizer.backend_tokenizer
     letter = backend.normalizer.normalize_str("a") if backend.normalizer is not None else "a"
     if backend.pre_tokenizer is not None:
@@ -131,7 +132,7 @@ def _place_matters(model: Model) -> bool:
 
 
 def _there_and_back(model: Model, start: tuple[int, ...], ids: list[int]) -> tuple[list[str], list[bool]]:
-    """The text of each id behind the tokens ``start``, and whether it gives the same ids again."""
+    """The text of each id after the tokens ``start``, and whether it gives the same ids again."""
     tokenizer: Any = model.tokenizer
     rows = [[*start, i] for i in ids]
     texts: list[str] = tokenizer.batch_decode(
@@ -142,7 +143,7 @@ def _there_and_back(model: Model, start: tuple[int, ...], ids: list[int]) -> tup
 
 
 def _behind(model: Model, ids: list[int], reached: list[bool]) -> list[bool]:
-    """Which ids are reached at the beginning of a text (``reached``) or behind something."""
+    """The ids that are reached at the beginning of a text (``reached``) or after something."""
     found = list(reached)
     for text in BEHIND:
         start = tuple(int(i) for i in model.tokenizer.encode(text, add_special_tokens=False))

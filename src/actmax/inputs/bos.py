@@ -5,7 +5,7 @@ Some tokenizers define a beginning-of-sequence token but add none (SmolLM2's), s
 tokens, and BOS comes from here, once.
 
 Without BOS the first token of a sequence turns into an attention sink in most models: its residual norm is a
-hundred times that of any other, and what a unit says there is about being first, not about the token.
+hundred times that of any other, and a unit's activation there is about being first, not about the token.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from actmax.inputs.settings import BosPolicy as BosPolicy
 
 
 def bos_policy(word: str) -> BosPolicy:
-    """The policy that a word names.
+    """The BOS policy with this name.
 
     Raises:
-        ActmaxError: the word is none of the three.
+        ActmaxError: there is no such policy.
     """
     if word not in get_args(BosPolicy):
-        raise ActmaxError(f"{word!r} is no BOS policy; use auto, always or never.")
+        raise ActmaxError(f"{word!r} is not a BOS policy; use auto, always or never.")
     return cast(BosPolicy, word)
 
 

@@ -1,9 +1,9 @@
-"""The chat template of a model's tokenizer, run on what a user says.
+"""The chat template of a model's tokenizer, run on a user's message.
 
-A template is a program of someone else: it may trim the message, repeat it, change or drop it, or refuse
-it. So it is never guessed what it does: it is run, on a mark to find what stands around a message, and on
-each text that is searched to see that the model would really be given what was scored. All its errors
-become sentences here.
+A template is a program from elsewhere: it may trim, repeat, change, drop or refuse the message. So its effect
+is never guessed. It is run on a mark, to find what stands around a message, and on each text that is
+searched, to check that the model would be given exactly what was scored. All its errors become sentences
+here.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Chat:
 
     tokenizer: Any
     name: str
-    """What errors call the model."""
+    """The name of the model in errors."""
     prefix: str
     suffix: str
 
     def render(self, text: str) -> str:
-        """Everything that the model is given when the user says prefix, ``text`` and suffix.
+        """The whole text that the model is given when the user writes prefix, ``text`` and suffix.
 
         Raises:
             ActmaxError: the template refuses the message or fails.
@@ -52,10 +52,10 @@ class Chat:
             return None
 
     def around(self) -> tuple[str, str]:
-        """What stands before and after the searched text.
+        """The text before and after the searched text.
 
         Raises:
-            ActmaxError: the template fails, or does not give the message once and as it is.
+            ActmaxError: the template fails, or does not give the message exactly once and unchanged.
         """
         whole = self.render(_MARK)
         times = whole.count(_MARK)

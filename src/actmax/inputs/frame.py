@@ -1,7 +1,7 @@
 """What stands around the searched tokens: BOS, a prefix, a suffix, and the model's chat template.
 
 The texts are tokenised on their own and never with the tokens between them. With the chat template the
-prefix, the searched tokens and the suffix are together the user's message, and what the template puts around
+prefix, the searched tokens and the suffix together are the user's message, and what the template puts around
 a message (with the opening of the answer) joins the frame. Whether the template gives a searched text as it
 was scored is checked for each text (:func:`actmax.inputs.tokens.survives`).
 """
@@ -21,7 +21,7 @@ class Frame:
     """Token ids around the searched ones."""
 
     before: tuple[int, ...] = ()
-    """BOS, where there is one, and the prefix."""
+    """The ids of BOS, where there is one, and of the prefix."""
     after: tuple[int, ...] = ()
     bos: int | None = None
     """The id that ``before`` begins with, where a policy put it there."""
@@ -43,8 +43,7 @@ def frame_of(
 
     Raises:
         ActmaxError: BOS or a chat template is asked for and the tokenizer has none; the template fails, or
-        does
-            not give the message once and as it is; a text has a token without an embedding.
+            does not give the message exactly once and unchanged; a text has a token without an embedding.
     """
     first = bos_id(model.tokenizer, bos)
     template = chat_of(model, prefix, suffix) if chat else None

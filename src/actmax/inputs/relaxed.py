@@ -10,7 +10,7 @@ from actmax.shapes import Embeds
 
 
 def gumbel_noise(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
-    """Standard Gumbel draws."""
+    """Draws from the standard Gumbel distribution."""
     return -torch.empty(shape).exponential_(generator=rng).log()
 
 

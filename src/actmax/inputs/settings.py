@@ -1,4 +1,4 @@
-"""The words that settings of inputs are made of; imports nothing heavy."""
+"""The values that settings of inputs may take; imports nothing heavy."""
 
 from __future__ import annotations
 

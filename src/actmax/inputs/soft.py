@@ -1,4 +1,4 @@
-"""A space of soft inputs: free vectors in the place of token embeddings."""
+"""A space of soft inputs: free vectors in place of token embeddings."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from actmax.rng import stream
 from actmax.shapes import Embeds
 
 TEXT_NOISE = 0.1
-"""Restarts after the first that start from a text add noise of this fraction of the embeddings' deviation."""
+"""The noise of restarts after the first that start from a text, as a fraction of the embeddings'
+deviation."""
 
 
 @dataclass(frozen=True)
 class VectorSpace:
-    """Where a search over vectors begins, and what it watches."""
+    """The start of a search over vectors, and what it records beside the unit."""
 
     model: Model
     start: Embeds
     """``[restart, pos, d_model]``: where each restart begins."""
     frame: Frame = field(default_factory=Frame)
     neighbors: tuple[int, ...] = ()
-    """Indices of the unit's site that are watched beside it."""
+    """Indices of the unit's site that are recorded beside it."""
 
     @property
     def length(self) -> int:
-        """Searched positions."""
+        """The number of searched positions."""
         return int(self.start.shape[1])
 
 
@@ -38,7 +39,7 @@ def random_start(model: Model, length: int, restarts: range, seed: int) -> Embed
     """The classic start: every entry from N(0, s), s the standard deviation of the embedding matrix.
 
     Args:
-        model: gives s and the width.
+        model: determines s and the width.
         length: positions.
         restarts: which restarts; each has its own stream, so any subset gives the same vectors.
         seed: of the run.
@@ -52,7 +53,8 @@ def random_start(model: Model, length: int, restarts: range, seed: int) -> Embed
 
 
 def text_start(model: Model, text: str, restarts: range, seed: int) -> Embeds:
-    """The embeddings of a text; restarts after the first are disturbed a little, or all would be one.
+    """The embeddings of a text; restarts after the first are disturbed a little, because all would be equal
+    otherwise.
 
     Raises:
         ActmaxError: the text has no tokens, or one without an embedding.

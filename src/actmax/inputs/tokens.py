@@ -1,4 +1,4 @@
-"""A space of token sequences: which of them may be given, and random ones to start from."""
+"""A space of token sequences: which of them are allowed, and random ones to start from."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _ROUNDS = 50
 
 
 def survives(model: Model, ids: Ids, frame: Frame | None = None) -> Bool[Tensor, " batch"]:
-    """Which rows come back as they are from decode → encode.
+    """The rows that decode → encode returns unchanged.
 
-    With a frame they do so between its texts, so that what a user types is what was searched. Where the frame
-    holds special tokens, the tokenizer reads them from the text as themselves. Where a chat template made the
-    frame, it is run on each row's text, and has to give the same ids.
+    With a frame this is tested between its texts, so that what a user types is what was searched. Where the
+    frame holds special tokens, the tokenizer reads them from the text as themselves. Where a chat template
+    made the frame, it is run on the text of each row and must give the same ids.
 
     Raises:
         ActmaxError: the chat template fails on every row.
@@ -47,7 +47,7 @@ def survives(model: Model, ids: Ids, frame: Frame | None = None) -> Bool[Tensor,
 
 
 def _through_template(frame: Frame, chat: Chat, ids: Ids) -> Bool[Tensor, " batch"]:
-    """Which rows the model is given when their text is what the user says to the chat template."""
+    """The rows that the model is given when their text is the user's message in the chat template."""
     head = list(frame.before)
     rows = [head + row for row in ids.tolist()]
     texts = chat.tokenizer.batch_decode(
@@ -70,7 +70,8 @@ def _through_template(frame: Frame, chat: Chat, ids: Ids) -> Bool[Tensor, " batc
 
 @dataclass(frozen=True)
 class TokenSpace:
-    """The sequences that a search may give: of what tokens, how many, whether a text has to produce them."""
+    """The sequences that a search may return: their tokens, their lengths, and whether a text must produce
+    them."""
 
     model: Model
     allowed: Allowed
@@ -78,11 +79,11 @@ class TokenSpace:
     reachable: bool = True
     """Only sequences that survive decode → encode are results."""
     length: int = 1
-    """Searched tokens; the most of them where ``shortest`` is less."""
+    """The number of searched tokens, or the largest number where ``shortest`` is less."""
     shortest: int | None = None
-    """The fewest tokens; None is ``length``. A method may always use all."""
+    """The smallest number of tokens; None means ``length``. A method may always use all."""
     max_cross_entropy: float | None = None
-    """Only text of at most this many nats per token is wanted."""
+    """The largest cross-entropy of a result, in nats per token."""
     starts: tuple[Row, ...] = ()
     """Sequences worth starting from (corpus windows), best first; methods may use them or not."""
 
@@ -98,18 +99,18 @@ class TokenSpace:
 
     @property
     def least(self) -> int:
-        """The fewest searched tokens."""
+        """The smallest number of searched tokens."""
         return self.length if self.shortest is None else self.shortest
 
     def keep(self, ids: Ids) -> Bool[Tensor, " batch"]:
-        """Which rows hold only allowed tokens and, where asked, survive decode → encode."""
+        """The rows that hold only allowed tokens and, where asked, survive decode → encode."""
         good = self.allowed.mask[ids].all(dim=1)
         if self.reachable and bool(good.any()):
             good[good.clone()] = survives(self.model, ids[good], self.frame)
         return good
 
     def random(self, n: int, length: int, rng: torch.Generator) -> Ids:
-        """``[n, length]`` sequences drawn uniformly among those that may be given.
+        """``[n, length]`` sequences drawn uniformly among the allowed ones.
 
         Raises:
             ActmaxError: hardly any sequence survives decode → encode.

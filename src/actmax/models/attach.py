@@ -1,4 +1,4 @@
-"""Giving a model dictionaries, whose latents are then units like any other."""
+"""Attaching dictionaries to a model, so that their latents are units like any other."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def with_dictionaries(model: Model, dictionaries: Mapping[str, Dictionary]) -> M
 
     Args:
         model: unchanged; its weights are shared.
-        dictionaries: by the name that units give them.
+        dictionaries: by the name that their units begin with.
 
     Raises:
-        ActmaxError: a name that is in use or is not a word, a site that the model lacks, or a width that does
+        ActmaxError: a name that is in use or not a word, a site that the model lacks, or a width that does
             not fit; the sentence names sites that would.
     """
     found = list(model.dictionaries)

@@ -18,29 +18,30 @@ _CORPORA: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("tokens", re.compile(r"(.+)-[0-9a-f]{16}-tokens-[0-9a-f]{16}-v\d+")),
     ("corpus", re.compile(r"(.+)-[0-9a-f]{16}")),
 )
-"""How the folders of corpora are called."""
+"""The name of the folders of corpora in the cache."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing in a cache."""
+    """An item of the cache."""
 
     kind: Kind
-    """A converted model; a fetched file; a corpus's text; its tokens by one tokenizer; measured scales (what
-    runs on a corpus remember of its activations); a model in the hub's own cache."""
+    """A converted model; a fetched file; a corpus's text; its tokens by one tokenizer; measured scales
+    (results of earlier runs on a corpus); a model in the hub's own cache."""
     name: str
     bytes: int
     sha256: str | None
-    """Of the weights (model) or the file; None for the hub, which keeps its own, and for what can be made."""
+    """The hash of the weights (of a model) or of the file; None for the hub's models, which have hashes of
+    their own, and for what can be computed again."""
     revision: str | None
-    """Commit, for hub models."""
+    """The commit, for hub models."""
     path: Path
     source_sha256: str | None = None
-    """Of the GGUF file that a model was converted from."""
+    """The hash of the GGUF file that a model was converted from."""
 
     @property
     def whole(self) -> bool:
-        """Read it all and compare its hash; True where there is none to compare."""
+        """Read all of it and compare the hash; True where there is none to compare."""
         if self.sha256 is None:
             return True
         return (

@@ -1,6 +1,7 @@
-"""What transformers, tokenizers, safetensors and the hub complain of, as sentences; and their silence.
+"""Errors of transformers, tokenizers, safetensors and the hub as sentences, and a way to silence their
+output.
 
-A file that someone else wrote can make these libraries raise nearly anything. :func:`plain_errors` is the one
+A file from elsewhere can make these libraries raise nearly anything. :func:`plain_errors` is the one
 place where that becomes an :class:`~actmax.errors.ActmaxError` with its reason.
 """
 
@@ -22,7 +23,8 @@ from actmax.errors import ActmaxError
 
 @contextlib.contextmanager
 def hushed() -> Iterator[None]:
-    """No progress bars, warnings or log lines from transformers inside; its settings are put back after."""
+    """Silence progress bars, warnings and log lines of transformers inside; its settings are restored
+    afterwards."""
     talk: Any = transformers_logging
     verbosity, bars = talk.get_verbosity(), talk.is_progress_bar_enabled()
     hub_log = logging.getLogger("huggingface_hub")
@@ -55,13 +57,13 @@ def plain_errors(label: str, revision: str | None = None) -> Iterator[None]:
     except Exception as error:
         raise ActmaxError(_sentence(error, label, revision)) from error
     except BaseException as error:
-        if type(error).__name__ != "PanicException":  # what the Rust libraries raise where they give up
+        if type(error).__name__ != "PanicException":  # what the Rust libraries raise when they give up
             raise
         raise ActmaxError(_unreadable(error, label)) from error
 
 
 def reason_of(error: BaseException, longest: int = 200) -> str:
-    """The words of an error on one line, without advice that is meant for programmers."""
+    """The text of an error on one line, without advice that is meant for programmers."""
     words = " ".join(str(error).split())
     for useless in ("You set `ignore_mismatched_sizes`", "For details look at the"):
         words = words.split(useless)[0].strip()
@@ -132,8 +134,8 @@ def _unreachable(causes: list[BaseException], label: str) -> str | None:
     offline = (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, ConnectionError, TimeoutError)
     if _caused_by(causes, *offline) or any(type(cause).__name__ in names for cause in causes):
         return (
-            f"{label!r} is no directory or .gguf file here, and the model hub cannot be reached to look for"
-            " it; check the name, connect to the network, or leave out --model to use the default model."
+            f"{label!r} is not a directory or .gguf file here, and the model hub cannot be reached to look"
+            " for it; check the name, connect to the network, or leave out --model to use the default model."
         )
     return None
 

@@ -1,8 +1,9 @@
-"""Settings of ``config.json`` that the architecture's class would not read, although they change the numbers.
+"""Settings of ``config.json`` that the architecture's class would ignore, although they change the numbers.
 
 transformers accepts any key in a config and ignores what the architecture does not know. Most such keys are
-harmless: who saved the file, with which version, for which tool. :data:`BEARING` lists those by which some
-architecture computes otherwise; where another has one, with a value that does something, it is refused.
+harmless: who saved the file, with which version, for which tool. :data:`BEARING` lists those that change what
+some architecture computes; where another architecture has one, with a value that has an effect, it is
+refused.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ BEARING: Mapping[str, tuple[Any, ...]] = {
     "scale_emb": (1, None),
     "use_qk_norm": (False, None),
 }
-"""Keys by which some architecture computes otherwise, each with the values that do nothing."""
+"""Keys that change what some architecture computes, each with the values that have no effect."""
 
 ROPE_KEYS: Mapping[str, frozenset[str]] = {
     "default": frozenset(),
@@ -59,7 +60,7 @@ ROPE_KEYS: Mapping[str, frozenset[str]] = {
     ),
 }
 _ROPE_ALWAYS = frozenset({"rope_type", "type", "rope_theta", "partial_rotary_factor", "finetuned"})
-"""``finetuned`` says how the model was made and is read by nothing."""
+"""``finetuned`` says how the model was made; nothing reads it."""
 
 
 def check_config(config: Any, label: str) -> None:
@@ -83,7 +84,7 @@ def check_config(config: Any, label: str) -> None:
         kind = str(part.get("rope_type", part.get("type", "default")))
         if kind not in ROPE_KEYS:
             raise ActmaxError(
-                f"The config of {label!r} scales rotary embeddings in a way {kind!r} that is not known;"
+                f"The config of {label!r} scales rotary embeddings in the unknown way {kind!r};"
                 f" choose {', '.join(ROPE_KEYS)}."
             )
         unread = sorted(part.keys() - ROPE_KEYS[kind] - _ROPE_ALWAYS)

@@ -13,12 +13,12 @@ DEFAULT_MODEL = SMOLLM2.name
 
 
 def default_is_ready() -> bool:
-    """Whether the default model is in the cache, converted and whole."""
+    """Whether the default model is in the cache, converted and complete."""
     return record_of(converted_dir(SMOLLM2.member_sha256)) is not None
 
 
 def default_model_dir(progress: Progress = silent) -> Path:
-    """The default model's safetensors directory in the cache, made if need be.
+    """The default model's safetensors directory in the cache, made if it is missing.
 
     Raises:
         ActmaxError: it cannot be fetched, or the cache cannot be written to.

@@ -33,16 +33,16 @@ from actmax.models.taps import Edit
 from actmax.shapes import Acts
 
 Computed: TypeAlias = Float[Tensor, "batch pos computed"]
-"""The value of a derived site, whose width is not that of its base."""
+"""The value of a derived site, whose width may differ from that of its base."""
 
 
 @dataclass(frozen=True)
 class Expansion:
-    """What has to be read and edited in the model itself for some wanted sites."""
+    """The sites of the model itself that are read and edited for some wanted sites."""
 
     sites: frozenset[Site]
     edits: Mapping[Site, Edit]
-    """By site of the model."""
+    """The edits, by site of the model."""
 
 
 def base_of(model: Model, site: Site) -> Site:
@@ -57,7 +57,7 @@ def base_of(model: Model, site: Site) -> Site:
 
 
 def derive(model: Model, site: Site, value: Acts) -> Computed:
-    """A site's value from the value of :func:`base_of` it (the same, unless it is derived)."""
+    """A site's value, from the value of its :func:`base_of` (the same value, unless the site is derived)."""
     latents = latents_by_site(model).get(site.name)
     if latents is not None:
         dictionary = latents.dictionary
@@ -110,7 +110,8 @@ def _written(model: Model, site: Site, edit: Edit) -> Mapping[Site, Edit]:
     if latents is None:
         if site.kind in NORMALIZED:
             raise ActmaxError(
-                f"The value of {site} is computed and read by no module, so it cannot be edited."
+                f"The value of {site} is computed and read by no module, so it cannot be edited;"
+                " edit the site before it."
             )
         return {site: edit}
     if latents.before_gate:
@@ -146,7 +147,7 @@ def _as(dictionary: Dictionary, x: Acts) -> Acts:
 def shown(
     model: Model, sites: Iterable[Site], see: Callable[[Site, Acts], None]
 ) -> Callable[[Site, Acts], None]:
-    """A receiver of the model's own sites that shows every wanted site, derived ones too."""
+    """A receiver of the model's own sites that passes on every wanted site, derived ones too."""
     wanted: dict[Site, list[Site]] = {}
     for site in dict.fromkeys(sites):
         wanted.setdefault(base_of(model, site), []).append(site)

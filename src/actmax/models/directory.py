@@ -1,8 +1,8 @@
-"""A directory that holds a model: which of its files are read, and whether they are whole and safe to read.
+"""A model's directory: which of its files are read, and whether they are complete and safe to read.
 
 1. Only safetensors weights are read. Pickled weights can run any code when they are opened, and are refused;
    so is a model whose config asks for Python code of its own.
-2. Of the weights those are read that transformers reads: ``model.safetensors``, else the shards that
+2. The weights that are read are those that transformers reads: ``model.safetensors``, else the shards that
    ``model.safetensors.index.json`` lists. Weights under another name are named in the error, not guessed at.
 3. An adapter is never applied or left out silently: a directory that holds one is refused.
 4. :func:`files_read` names every file that a result depends on, with its SHA-256.
@@ -37,15 +37,15 @@ _TOKENIZER_SETTINGS = (
 
 @dataclass(frozen=True)
 class WeightFiles:
-    """The weight files of a directory that are read, and what is to be said about the choice."""
+    """The weight files of a directory that are read, and a note about the choice."""
 
     paths: tuple[Path, ...]
     note: str = ""
-    """A sentence where the directory holds other weights too; empty where there was no choice."""
+    """A sentence where the directory holds further weights; empty where there was no choice."""
 
 
 def check_directory(folder: Path) -> WeightFiles:
-    """Check what can be checked without loading anything.
+    """Check whatever can be checked without loading anything.
 
     Raises:
         ActmaxError: no config, no tokenizer, no weights, only pickled weights, an adapter, or quantised
@@ -78,7 +78,7 @@ def _refuse_adapter(folder: Path) -> None:
     merge = "merge it into its model with peft's merge_and_unload and save that"
     if (folder / "config.json").is_file():
         raise ActmaxError(
-            f"{str(folder)!r} holds a model and beside it an adapter ({kind}, in {ADAPTER}); {merge}, or move"
+            f"{str(folder)!r} holds a model and an adapter as well ({kind}, in {ADAPTER}); {merge}, or move"
             " the adapter out of the directory to load the model without it."
         )
     raise ActmaxError(
@@ -158,7 +158,7 @@ def hash_of_hashes(files: Mapping[str, str]) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """The SHA-256 of a file; the hub's cache names its large files by it, and then it is not computed."""
+    """The SHA-256 of a file. The hub's cache names its large files by it, and then it is not computed."""
     stored = path.resolve().name if path.is_symlink() else ""
     known = len(stored) == 64 and all(c in "0123456789abcdef" for c in stored)
     return stored if known else sha256_of(path)

@@ -1,4 +1,4 @@
-"""Where each architecture keeps the sites: one row per family.
+"""Where the sites of each architecture are: one row per family.
 
 To add a family, add one row to :data:`FAMILIES`. A row says, for every site, which module holds it and
 whether the site is what goes *into* the module or what comes *out* of it. Paths of block sites are relative
@@ -30,12 +30,12 @@ class Tap:
 
 
 def out(module: str, part: Part = "all") -> Tap:
-    """What ``module`` returns (its first output)."""
+    """The first output of ``module``."""
     return Tap(module, "out", part)
 
 
 def into(module: str) -> Tap:
-    """What ``module`` is called with (its first input)."""
+    """The first input of ``module``."""
     return Tap(module, "in")
 
 
@@ -48,7 +48,7 @@ class Family:
     """The module paths of one architecture."""
 
     embed: str
-    """Token embedding module; its output is ``hook_embed``."""
+    """The token embedding module; its output is ``hook_embed``."""
     blocks: str
     """The list of blocks."""
     final_norm: str
@@ -59,7 +59,7 @@ class Family:
     k: Tap
     v: Tap
     z: Tap
-    """Heads' outputs side by side: the input of the output projection."""
+    """The heads' outputs side by side: the input of the output projection."""
     mlp_pre: Tap
     """Before the non-linearity (the gate branch of a gated MLP)."""
     mlp_post: Tap
@@ -69,9 +69,9 @@ class Family:
     resid_mid: Tap | None = None
     """The residual stream between attention and MLP; parallel blocks have none."""
     sequential: Callable[[Any], bool] = _always
-    """Of the config: does ``resid_mid`` exist? (GPT-NeoX has both kinds of block.)"""
+    """Whether ``resid_mid`` exists, by the config. (GPT-NeoX has both kinds of block.)"""
     additive: Callable[[Any], bool] = _always
-    """Of the config: is ``resid_post = resid_pre + attn_out + mlp_out``? (Not in post-norm OPT-350m.)"""
+    """Whether ``resid_post = resid_pre + attn_out + mlp_out``, by the config. (Not in post-norm OPT-350m.)"""
     fused: Literal["concat", "per_head"] = "concat"
     """How a fused query/key/value matrix is laid out: q, k, v one after the other, or within each head."""
 
@@ -215,7 +215,7 @@ def family_of(model_type: str) -> Family:
     """The row for an architecture.
 
     Raises:
-        ActmaxError: there is none; the sentence says how to add one.
+        ActmaxError: the architecture is unknown; the sentence says how to add it.
     """
     try:
         return FAMILIES[model_type]

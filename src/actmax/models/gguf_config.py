@@ -1,7 +1,7 @@
 """The transformers config that the metadata of a GGUF file describes: one row per architecture.
 
 Every key of the architecture is used here, is listed as harmless with the reason, or is refused by name. A
-row of :data:`ARCHITECTURES` says what the architecture has beyond the settings that all have.
+row of :data:`ARCHITECTURES` says what the architecture has beyond the settings that all share.
 
 Rotary embeddings: ``linear`` and ``yarn`` scaling are transformers' own of that name; factors that the file
 holds as tensors (``rope_freqs`` of Llama 3, ``rope_factors_short`` and ``_long`` of Phi-3) are transformers'
@@ -40,7 +40,7 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "tensor_data_layout": ("Meta AI original pth",),
     "use_parallel_residual": (False,),
 }
-"""Keys that some architecture reads; with these values they do nothing."""
+"""Keys that some architecture reads, with the values that have no effect."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class GgufArchitecture:
     """How an architecture of GGUF becomes one of transformers."""
 
     model_type: str
-    """What transformers calls it."""
+    """The name in transformers."""
     name: str
-    """Its class there."""
+    """The class in transformers."""
     read: Callable[[GgufKeys, Config], None]
-    """Reads what only this architecture has into the config."""
+    """The function that puts what only this architecture has into the config."""
     interleaved: bool = False
     """Whether the rows of q and k are stored so that the two halves of a rotary pair alternate."""
     norms_plus_one: bool = False
@@ -65,8 +65,8 @@ def config_of(model: GgufModel) -> Config:
     """The config as a dict with ``model_type``.
 
     Raises:
-        ActmaxError: the architecture is not read from GGUF, a setting is missing, or the file asks for what
-            the architecture does not do.
+        ActmaxError: the architecture cannot be read from GGUF, a setting is missing, or the file asks for
+            something that the architecture does not do.
     """
     row = architecture_of(model)
     settings = GgufKeys(model)
@@ -101,7 +101,7 @@ def _common(settings: GgufKeys) -> Config:
     width, heads = settings.whole("embedding_length"), settings.whole("attention.head_count")
     size = settings.whole("attention.key_length", width // heads or 1)
     if settings.whole("attention.value_length", size) != size:
-        raise settings.refuse("attention.value_length", "to something else than the keys' length")
+        raise settings.refuse("attention.value_length", "to something other than the keys' length")
     embedding = model.tensors.get("token_embd.weight")
     if embedding is None:
         raise ActmaxError(f"{model.label!r} holds no weights for 'token_embd.weight'; {ELSE}")
@@ -186,12 +186,12 @@ def _factors(settings: GgufKeys, config: Config, rope: Config) -> None:
         return
     if rope["rope_type"] != "default" or (held and (one or len(held) < 2)):
         name = "rope_freqs.weight" if one else held[0]
-        raise ActmaxError(f"{model.label!r} holds {name!r} beside another scaling of positions; {ELSE}")
+        raise ActmaxError(f"{model.label!r} holds {name!r} besides another scaling of positions; {ELSE}")
     length = int(config["head_dim"] * rope.get("partial_rotary_factor", 1)) // 2
     short, long = (numbers_of(model, name) for name in (both if held else ["rope_freqs.weight"] * 2))
     if len(short) != length or len(long) != length or min(*short, *long) <= 0:
         name = held[0] if held else "rope_freqs.weight"
-        raise ActmaxError(f"{model.label!r} holds {name!r} with other than {length} positive factors; {ELSE}")
+        raise ActmaxError(f"{model.label!r} holds {name!r} without exactly {length} positive factors; {ELSE}")
     original = config["max_position_embeddings"]
     attention = 1.0
     if held:
@@ -244,7 +244,7 @@ def _window(settings: GgufKeys, config: Config) -> None:
 
 
 def _query_scale(settings: GgufKeys, config: Config, blocks_of_largest: int) -> None:
-    """By what Gemma divides its queries (squared): the file says it only in new ones.
+    """The square of what Gemma divides its queries by; only newer files say it.
 
     Published models have heads of 256 and divide by their root; the largest of a generation has heads of 128
     and divides by the root of width / heads instead, as llama.cpp knows from its number of blocks.
@@ -263,7 +263,7 @@ def _query_scale(settings: GgufKeys, config: Config, blocks_of_largest: int) -> 
         config["query_pre_attn_scalar"] = config["hidden_size"] // config["num_attention_heads"]
     else:
         raise ActmaxError(
-            f"{settings.model.label!r} does not say by what its queries are scaled"
+            f"{settings.model.label!r} does not say how its queries are scaled"
             f" ({settings.key('attention.scale')!r}), and its heads are not 256 wide as those of published"
             f" Gemma models; {ELSE}"
         )
@@ -320,9 +320,9 @@ def _gpt2(settings: GgufKeys, config: Config) -> None:
         "intermediate_size": "n_inner",
     }
     if config.pop("num_key_value_heads") != config["num_attention_heads"]:
-        raise settings.refuse("attention.head_count_kv", "to another number than that of the heads")
+        raise settings.refuse("attention.head_count_kv", "to a number other than that of the heads")
     if config.pop("head_dim") * config["num_attention_heads"] != config["hidden_size"]:
-        raise settings.refuse("attention.key_length", "to something else than width / heads")
+        raise settings.refuse("attention.key_length", "to something other than width / heads")
     for theirs, ours in names.items():
         config[ours] = config.pop(theirs)
 

@@ -1,9 +1,9 @@
 """A GGUF model, converted once into a safetensors directory in the user's cache.
 
-Reading a quantised file anew costs several seconds each time; the converted directory loads in one to two. It
+Reading a quantised file takes several seconds each time; the converted directory loads in one to two. It
 is named by the SHA-256 of the file (of all parts of a split one) and by the version of this conversion, so
-what lies beside the file, and what it is called, changes nothing. It holds ``config.json``,
-``model.safetensors`` (float32, which the dequantised values are), the tokenizer's files and
+neither other files in its folder nor its name matter. It holds ``config.json``,
+``model.safetensors`` (float32, as the dequantised values are), the tokenizer's files and
 ``actmax.json``, written last: name, source hash, and the size of each file, by which a damaged copy is
 noticed and made again. A conversion that fails leaves nothing in the cache.
 """
@@ -23,33 +23,33 @@ from actmax.models.gguf_read import gguf_parts
 from actmax.progress import Progress, silent
 
 CONVERSION = 2
-"""Raised when the conversion changes, so that directories made by an older one are not used."""
+"""The version, raised when the conversion changes, so that directories made by an older one are not used."""
 
 _MANIFEST = "actmax.json"
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What ``actmax.json`` says of a converted directory."""
+    """The content of ``actmax.json`` in a converted directory."""
 
     name: str
     gguf_sha256: str
-    """Of the GGUF file; of the hashes of all parts of a split one."""
+    """The hash of the GGUF file; for a split one, of the hashes of all parts."""
     weights_sha256: str
     conversion: int
     precision: str
     """The types in which the GGUF file stores its numbers: ``Q4_1, F32``."""
     files: Mapping[str, int]
-    """Size in bytes of every other file in the directory."""
+    """The size in bytes of every other file in the directory."""
 
 
 def converted_dir(gguf_sha256: str) -> Path:
-    """Where the conversion of the GGUF file with this hash is, or would be."""
+    """The directory of the conversion of the GGUF file with this hash, which need not exist."""
     return cache_dir() / "models" / f"{gguf_sha256[:16]}-v{CONVERSION}"
 
 
 def record_of(folder: Path) -> Converted | None:
-    """The manifest of a converted directory; None where it is absent or a file is not whole."""
+    """The manifest of a converted directory; None where it is absent or a file is incomplete."""
     try:
         record = Converted(**json.loads((folder / _MANIFEST).read_text(encoding="utf-8")))
         whole = all((folder / name).stat().st_size == size for name, size in record.files.items())
@@ -87,7 +87,8 @@ def converted(path: Path, *, name: str, sha256: str | None = None, progress: Pro
         progress: Called with the state of the conversion.
 
     Raises:
-        ActmaxError: the file is damaged, or holds what is not read; the cache cannot be written to.
+        ActmaxError: the file is damaged, or holds something that cannot be read; the cache cannot be written
+            to.
     """
     sha256 = sha256 or gguf_hash(gguf_hashes(path))
     folder = converted_dir(sha256)

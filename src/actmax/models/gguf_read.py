@@ -1,7 +1,7 @@
-"""The metadata and tensors of a GGUF model, whole or in parts, before anything is made of them.
+"""The metadata and tensors of a GGUF model, whole or in parts, as they are in its files.
 
-1. A model that was split (``split.count``) is read from all its parts, whichever of them is given; a part
-   that is missing is named.
+1. A model that was split (``split.count``) is read from all its parts, whichever of them is given; a missing
+   part is named.
 2. A file that is cut short, or damaged, or whose quantisation the ``gguf`` package cannot read, gets a
    sentence.
 3. :class:`GgufKeys` hands out the keys of one architecture and knows which were asked for: what is left at
@@ -28,10 +28,10 @@ ELSE = "use the model's safetensors directory instead."
 
 @dataclass(frozen=True)
 class GgufModel:
-    """What the files of a GGUF model hold."""
+    """The content of the files of a GGUF model."""
 
     label: str
-    """What errors call it: the name of the file that was given."""
+    """The name in errors: that of the file that was given."""
     fields: Mapping[str, Any]
     """The metadata, by key."""
     tensors: Mapping[str, Any]
@@ -39,7 +39,7 @@ class GgufModel:
 
     @property
     def architecture(self) -> str:
-        """What the file calls its architecture."""
+        """The architecture, as the file names it."""
         return str(self.fields["general.architecture"])
 
     @property
@@ -103,7 +103,7 @@ def _check_part(part: Path, number: int, parts: int, count: Any, place: Any) -> 
     if parts == 1:
         raise ActmaxError(
             f"{part.name!r} is part {_plus_one(place)} of {count} of a model, and its name does not say how"
-            f" the others are called; name the parts …-00001-of-{int(count):05d}.gguf or merge them with"
+            f" the other parts are called; name the parts …-00001-of-{int(count):05d}.gguf or merge them with"
             " llama-gguf-split."
         )
     if (count, place) != (parts, number):
@@ -120,7 +120,7 @@ def _plus_one(place: Any) -> Any:
 def _check_kind(path: Path, fields: Mapping[str, Any]) -> None:
     kind = fields.get("general.type", "model")
     if kind != "model":
-        raise ActmaxError(f"{path.name!r} holds no model but what GGUF calls {short(kind)}; {ELSE}")
+        raise ActmaxError(f"{path.name!r} holds what GGUF calls {short(kind)}, not a model; {ELSE}")
 
 
 def _read_file(path: Path) -> tuple[dict[str, Any], list[Any]]:
@@ -188,7 +188,7 @@ def short(value: Any, longest: int = 60) -> str:
 
 @dataclass
 class GgufKeys:
-    """The keys of a model's architecture, each handed out by name; those that nobody asked for are known."""
+    """The keys of a model's architecture, handed out by name; it knows which ones nobody asked for."""
 
     model: GgufModel
     used: set[str] = field(default_factory=set)
@@ -214,7 +214,7 @@ class GgufKeys:
         """A number; of a list with one value for each block, that value where all are equal.
 
         Raises:
-            ActmaxError: it is missing and has no default, is not a number, or differs from block to block.
+            ActmaxError: it is missing and has no default, is not a number, or differs between blocks.
         """
         value = self.get(name, default)
         if value is None:
@@ -243,7 +243,7 @@ class GgufKeys:
         return int(value)
 
     def neutral(self, name: str, *values: Any) -> None:
-        """Let a setting through that has one of the values which do nothing.
+        """Accept a setting that has one of the values without effect.
 
         Raises:
             ActmaxError: it has another.

@@ -1,11 +1,11 @@
-"""A fast tokenizer from the tokenizer that a GGUF file carries, and from nothing else.
+"""A fast tokenizer made of the tokenizer in a GGUF file, and of nothing else.
 
-Two kinds are built here, piece by piece as the file says; every other kind is refused by name.
+Two kinds are built here, piece by piece as the file describes them; every other kind is refused by name.
 
 - Byte-level BPE (``tokenizer.ggml.model`` = ``gpt2``): vocabulary, merges, and how text is cut before merging
   (``tokenizer.ggml.pre``, a name whose pattern is in :data:`CUTS`).
 - SentencePiece (``llama``): pieces with scores. The pair whose piece has the highest score merges first,
-  which is BPE with the pairs ranked by score; what has no piece falls back to bytes. ``add_space_prefix``
+  which is BPE with the pairs ranked by score; text without a piece falls back to bytes. ``add_space_prefix``
   says whether a space is put before a text.
 
 Tokens of the kinds "control" and "user defined" are matched whole. Nothing is prepended or appended:
@@ -34,7 +34,7 @@ _SPACE = "▁"
 USED = frozenset({"model", "pre", "tokens", "scores", "token_type", "merges", "add_space_prefix"})
 """The keys after ``tokenizer.ggml.`` that are read here, with those of :data:`SPECIAL`."""
 SPECIAL = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}
-"""What transformers calls the special tokens, and what GGUF does."""
+"""The names of the special tokens in transformers, and those in GGUF."""
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "add_bos_token": (True, False),
     "add_eos_token": (True, False),
@@ -73,7 +73,7 @@ class Cut:
 
     pieces: pre_tokenizers.PreTokenizer
     whole_words: bool = False
-    """Whether a piece that is a token is taken whole, whatever the merges would make of it."""
+    """Whether a piece that is a token is taken whole, whatever the merges would give."""
 
 
 _DIGIT_WISE = Cut(pre_tokenizers.Sequence([_DIGITS, _BYTE_LEVEL]))
@@ -88,7 +88,7 @@ CUTS: Mapping[str, Cut] = {
     **dict.fromkeys(("qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "hunyuan"), Cut(_split(_QWEN2))),
     "tekken": Cut(_split(_TEKKEN), whole_words=True),
 }
-"""By the name in ``tokenizer.ggml.pre``."""
+"""The cuts, by the name in ``tokenizer.ggml.pre``."""
 
 
 def tokenizer_of(fields: Mapping[str, Any], path: Path) -> PreTrainedTokenizerBase:
@@ -167,7 +167,7 @@ def _byte_level(fields: Mapping[str, Any], tokens: list[str], types: list[int], 
     name = fields.get(f"{_START}pre", default)
     if not isinstance(name, str) or name not in CUTS:
         raise ActmaxError(
-            f"{label!r} cuts its text into pieces in a way {short(name)} that is not known"
+            f"{label!r} cuts its text into pieces in the unknown way {short(name)}"
             f" (tokenizer.ggml.pre); {ELSE}"
         )
     if fields.get(f"{_START}add_space_prefix", False):

@@ -35,7 +35,7 @@ def halves_first(rows: np.ndarray, n_heads: int) -> np.ndarray:
 
 
 def places(net: nn.Module, architecture: str, n_blocks: int) -> dict[str, str]:
-    """What transformers calls the tensors of an architecture, by GGUF's names for them."""
+    """The names of an architecture's tensors in transformers, by their names in GGUF."""
     arch: MODEL_ARCH = next(arch for arch, name in MODEL_ARCH_NAMES.items() if name == architecture)
     names = get_tensor_name_map(arch, n_blocks)
     found: dict[str, str] = {}

@@ -24,12 +24,12 @@ class Latents:
 
     @property
     def unit_prefix(self) -> str:
-        """What stands before the colon in a unit: ``sae``, or ``sae.pre`` before the gate."""
+        """The text before the colon in a unit: ``sae``, or ``sae.pre`` before the gate."""
         return f"{self.owner}.pre" if self.before_gate else self.owner
 
 
 def latents_by_site(model: Model) -> Mapping[str, Latents]:
-    """Canonical name of a derived site to what it holds.
+    """From the canonical name of a derived site to the latents that it holds.
 
     The first dictionary that reads a site has the plain name; a further one has its own name in it.
     """
@@ -44,5 +44,5 @@ def latents_by_site(model: Model) -> Mapping[str, Latents]:
 
 
 def latents_by_unit(model: Model) -> Mapping[str, Latents]:
-    """``NAME`` and ``NAME.pre`` to what they stand for in a unit."""
+    """From ``NAME`` and ``NAME.pre`` to the latents that they mean in a unit."""
     return {latents.unit_prefix: latents for latents in latents_by_site(model).values()}

@@ -52,11 +52,11 @@ def load(
         device: ``auto`` (CUDA where present, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         dtype: ``float32``, ``float64``, ``bfloat16`` or ``float16``.
         revision: Branch, tag or commit, for hub names.
-        progress: Told of fetching and converting.
+        progress: Called while files are fetched and converted.
 
     Raises:
         ActmaxError: the model cannot be found, reached, read or trusted, or its architecture is unknown; the
-            sentence names the mend.
+            sentence names the remedy.
     """
     place, precision = device_of(device), dtype_of(dtype)
     location, label, source = _find(name, revision, progress)
@@ -69,7 +69,7 @@ def load(
 
 
 def _traced(source: Source, loaded: Pretrained) -> Source:
-    """A source with the files that were read; a GGUF file's own are known from its conversion."""
+    """A source with the files that were read; those of a GGUF model are known from its conversion."""
     if source.kind in ("default", "gguf"):
         return source
     files = loaded.files()
@@ -93,11 +93,11 @@ def wrap(
 ) -> Model:
     """A transformers or PEFT model in memory, switched to eval mode, whose weights then ask for no gradient.
 
-    Of a PEFT model (LoRA and the like) the model inside is taken, in whose modules the adapter's are.
+    For a PEFT model (LoRA and the like) the model inside is used, whose modules contain the adapter's.
 
     Raises:
         ActmaxError: unknown architecture, weights that are not numbers, an adapter that acts outside of the
-            model's modules, or the model reads embeddings otherwise than token ids.
+            model's modules, or the model treats embeddings differently from token ids.
     """
     if not isinstance(net, nn.Module):
         raise ActmaxError(f"wrap takes a model object, not {net!r}; use actmax.load for a name or path.")
@@ -130,14 +130,14 @@ def _inside_peft(net: nn.Module, name: str) -> PreTrainedModel:
 
 
 def check_embeddings(model: Model) -> None:
-    """Run a few ids, and what the embedding module gives for them; the first block must agree.
+    """Run a few ids and their embeddings, and require that the first block agrees.
 
     One block is enough: a scale or an offset that only one path has enters before it, and no architecture in
     the family table looks at ids again further up (their tests compare all the way). So a large model costs
     one block, not two whole passes.
 
     Raises:
-        ActmaxError: it does not, or its activations are not finite.
+        ActmaxError: the block does not agree, or its activations are not finite.
     """
     module = model.net.get_submodule(model.family.embed)
     rows = int(model.net.get_input_embeddings().weight.shape[0])  # type: ignore[index]
@@ -155,7 +155,7 @@ def check_embeddings(model: Model) -> None:
     apart = float((by_ids - by_embeds).abs().max() / by_ids.abs().max().clamp_min(1e-30))
     if apart > tolerance:
         raise ActmaxError(
-            f"{model.name!r} reads embeddings otherwise than token ids (its first block differs by"
+            f"{model.name!r} treats embeddings differently from token ids (its first block differs by"
             f" {apart:.2g} of the largest activation), so what is optimised would not be its input;"
             " use another model or another version of transformers."
         )
@@ -164,7 +164,7 @@ def check_embeddings(model: Model) -> None:
 def _find(
     name: str | os.PathLike[str] | None, revision: str | None, progress: Progress
 ) -> tuple[str, str, Source]:
-    """Where to load from, what results call it, and its source."""
+    """The place to load from, the name in results, and the source."""
     text = DEFAULT_MODEL if name is None else os.fspath(name)
     if text == DEFAULT_MODEL:
         folder = default_model_dir(progress)
@@ -194,5 +194,5 @@ def _from_gguf(source: Source, hashes: Mapping[str, str], folder: Path) -> Sourc
 
 
 def _is_path(text: str) -> bool:
-    """Whether a name that nothing on disk has can only be a path (hub names have at most one slash)."""
+    """Whether a name that does not exist on disk can only be a path (hub names have at most one slash)."""
     return not text or text[0] in "./~\\" or text.count("/") > 1 or "\\" in text or text.endswith("/")

@@ -1,4 +1,4 @@
-"""A frozen language model with its tokenizer: what every other part of actmax is handed."""
+"""A frozen language model with its tokenizer: what every other part of actmax works on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from actmax.models.families import Family
 
 @dataclass(frozen=True)
 class Source:
-    """Where the weights came from, so that a result can be traced to them."""
+    """The origin of the weights, so that a result can be traced to them."""
 
     kind: Literal["default", "hub", "directory", "gguf", "memory"]
     location: str
@@ -26,7 +26,7 @@ class Source:
     revision: str | None = None
     """The hub's commit, where there is one."""
     sha256: str | None = None
-    """Of the GGUF file, or of the safetensors files (hash of their hashes, by name)."""
+    """The hash of the GGUF file, or of the safetensors files (a hash of their hashes, by name)."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The name and SHA-256 of every file that was read; empty for a model in memory."""
     precision: str | None = None
@@ -40,32 +40,32 @@ class Model:
     """A causal language model in eval mode whose weights ask for no gradient."""
 
     name: str
-    """As results record it: ``smollm2-135m``, a hub name, or the last part of a path."""
+    """The name as results record it: ``smollm2-135m``, a hub name, or the last part of a path."""
     net: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     family: Family
     source: Source
     dictionaries: tuple[tuple[str, Dictionary], ...] = ()
-    """Name and dictionary; the latents of each are units of the model."""
+    """The dictionaries by name; the latents of each are units of the model."""
 
     @property
     def device(self) -> torch.device:
-        """Where the embedding matrix lives."""
+        """The device of the embedding matrix."""
         return self.net.get_input_embeddings().weight.device  # type: ignore[return-value]
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the embedding matrix."""
+        """The precision of the embedding matrix."""
         return self.net.get_input_embeddings().weight.dtype  # type: ignore[return-value]
 
     @property
     def n_blocks(self) -> int:
-        """Number of transformer blocks."""
+        """The number of transformer blocks."""
         return len(self.net.get_submodule(self.family.blocks))  # type: ignore[arg-type]
 
     @cached_property
     def embedding(self) -> Float[Tensor, "vocab d_model"]:
-        """What the embedding module gives for each id (so with Gemma's √d_model scale inside)."""
+        """The output of the embedding module for each id (including Gemma's √d_model scale)."""
         module = self.net.get_submodule(self.family.embed)
         with torch.no_grad():
             vocab: int = module.weight.shape[0]  # type: ignore[index, assignment]
@@ -74,12 +74,12 @@ class Model:
 
     @property
     def d_model(self) -> int:
-        """Width of the embedding matrix."""
+        """The width of the embedding matrix."""
         return int(self.embedding.shape[1])
 
     @property
     def vocab_size(self) -> int:
-        """Rows of the embedding matrix; may exceed the tokenizer's vocabulary."""
+        """The number of rows of the embedding matrix, which may exceed the tokenizer's vocabulary."""
         return int(self.embedding.shape[0])
 
     @cached_property
@@ -89,5 +89,5 @@ class Model:
 
     @property
     def context(self) -> int:
-        """Longest sequence that the position embeddings allow."""
+        """The longest sequence that the position embeddings allow."""
         return int(getattr(self.net.config, "max_position_embeddings", 2**31 - 1))

@@ -1,4 +1,4 @@
-"""Where a model runs and in what precision: the names a user may give, checked."""
+"""Where a model runs and in which precision: the names that a user may give, checked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def dtype_of(name: str | torch.dtype) -> torch.dtype:
     """The floating-point type called ``name``.
 
     Raises:
-        ActmaxError: there is none of that name, or it is not one that a model runs in.
+        ActmaxError: the name is unknown, or a model cannot run in this type.
     """
     if isinstance(name, torch.dtype):
         name = str(name).removeprefix("torch.")
@@ -59,7 +59,7 @@ def device_of(name: str | torch.device) -> torch.device:
                 if count
                 else "no CUDA device that torch can use"
             )
-            raise ActmaxError(f"The device {name!r} is not there: this machine has {has}; use --device cpu.")
+            raise ActmaxError(f"There is no device {name!r}: this machine has {has}; use --device cpu.")
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ActmaxError(f"The device {name!r} is not there: torch finds no Metal device; use --device cpu.")
+        raise ActmaxError(f"There is no device {name!r}: torch finds no Metal device; use --device cpu.")
     return device

@@ -4,9 +4,9 @@
    opened.
 2. Every tensor of the files has its place in the model or is refused by name
    (:mod:`actmax.models.weights`); transformers would fill a missing weight with random numbers, leave out one
-   that has no place, and go on.
-3. Where there is a ``tokenizer.json`` it is the tokenizer, whatever class the config names: some classes put
-   their own way of cutting text in the place of the file's.
+   that has no place, and continue.
+3. Where there is a ``tokenizer.json`` it is the tokenizer, whatever class the config names: some classes
+   replace the file's way of cutting text by their own.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ that cap their attention scores. For the short sequences of a search it is not s
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What transformers loaded, and from what."""
+    """A model as transformers loaded it, and the files that it was read from."""
 
     net: PreTrainedModel
     """On the CPU."""
@@ -110,7 +110,7 @@ def load_pretrained(location: str, label: str, dtype: torch.dtype, revision: str
 
 
 def _check_stored(config: Any, weights: WeightFiles, label: str) -> dict[str, Stored]:
-    """Compare a config with the headers of the weight files; the tensors that these hold."""
+    """Compare a config with the headers of the weight files, and return the tensors in these."""
     tensors = stored_tensors(weights.paths, label)
     settings = config.to_dict()
     refuse_quantised(settings, tensors, label)
@@ -127,7 +127,7 @@ def _check_stored(config: Any, weights: WeightFiles, label: str) -> dict[str, St
 
 
 def _snapshot(name: str, revision: str | None) -> tuple[Path, WeightFiles]:
-    """Where the hub's cache holds what was fetched, and the weights among it."""
+    """The folder in the hub's cache that holds what was fetched, and the weights in it."""
     config = try_to_load_from_cache(name, "config.json", revision=revision)
     if not isinstance(config, str):
         raise ActmaxError(
@@ -161,8 +161,8 @@ def reach_hub(name: str, revision: str | None) -> None:
     (Left to itself, the download tries six times over 23 seconds.)
 
     Raises:
-        ActmaxError: the hub cannot be reached, says that it has no such model or gives it to few, or holds an
-            adapter under that name.
+        ActmaxError: the hub cannot be reached, says that it has no such model or restricts access to it, or
+            holds an adapter under that name.
     """
     with hushed(), plain_errors(name, revision):
         adapter = isinstance(try_to_load_from_cache(name, ADAPTER, revision=revision), str)

@@ -32,7 +32,7 @@ from actmax.shapes import Acts, Embeds, Ids
 
 
 class _Stop(Exception):  # noqa: N818 - not an error: it ends the forward pass
-    """Every wanted value has been seen."""
+    """Ends the forward pass when every wanted value has been seen."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Prefix:
     """``[1, pos]``"""
     sites: frozenset[Site]
     keys_values: tuple[tuple[Tensor, Tensor], ...]
-    """Per block that was run: ``[1, head, pos, d_head]`` each."""
+    """For each block that was run, ``[1, head, pos, d_head]``."""
     acts: Mapping[Site, Acts]
     """The sites' values on the prefix itself, ``[1, pos, width]``."""
 
@@ -67,16 +67,16 @@ def read(
     """The values of some sites on token ids or on embeddings.
 
     Args:
-        model: run in the mode that the caller chose (graph or no graph).
+        model: runs in the mode that the caller chose (graph or no graph).
         sites: what to read; the model runs no deeper than the deepest of them and the edits' sites.
         ids: ``[batch, pos]`` token ids, or
-        embeds: ``[batch, pos, d_model]`` in their place. Position embeddings are added by the model either
-            way (GPT-2's ``wpe`` too), so these are token embeddings alone.
+        embeds: ``[batch, pos, d_model]`` in place of the ids. Position embeddings are added by the model
+            either way (GPT-2's ``wpe`` too), so these stand for token embeddings only.
         prefix: what comes before; the result holds only the positions after it.
         edits: replace a site's value on the way.
 
     Returns:
-        Site to ``[batch, pos, width]``.
+        The value ``[batch, pos, width]`` of each site.
 
     Raises:
         ActmaxError: the sequence is empty or longer than the model's context.
@@ -107,7 +107,7 @@ def read_prefix(model: Model, sites: Iterable[Site], ids: Ids) -> Prefix:
 
 
 def _cache() -> DynamicCache:
-    """One that keeps every position.
+    """A cache that holds every position.
 
     A cache that knows of sliding windows drops the keys outside of them, and a prefix would lose count of its
     positions; the model's own mask keeps to the windows either way.
@@ -132,14 +132,14 @@ def watch(
     *,
     ids: Ids,
 ) -> None:
-    """Show the values of some sites in the order in which the model computes them, and hold none.
+    """Pass on the values of some sites in the order in which the model computes them, without storing any.
 
     Each value is handed over while it is still in the processor's cache; :func:`read` holds them all.
 
     Args:
-        model: run no deeper than the deepest site (put ``torch.inference_mode`` around).
+        model: runs no deeper than the deepest site (put ``torch.inference_mode`` around).
         sites: each is shown once.
-        see: receives the site and its value ``[batch, pos, width]``, which it must not change; it may hold it
+        see: receives the site and its value ``[batch, pos, width]``, which it must not change but may hold
             for a while.
         ids: ``[batch, pos]``, not longer than the model's context.
     """
@@ -172,7 +172,7 @@ def _forward(
     """One forward pass: hook, run, stop where the last value has been seen.
 
     Every site of the plan is shown once, with edits done. Sites that are only edited count too: the model has
-    to come that far.
+    to run that far.
     """
     check_ids(model, ids)
     batch, length = (ids if ids is not None else embeds).shape[:2]  # type: ignore[union-attr]

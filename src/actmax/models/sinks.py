@@ -3,7 +3,8 @@
 Some positions carry a residual stream whose norm is tens or hundreds of times the usual one, nearly all of it
 in a few dimensions and nearly the same whatever the token (Sun et al. 2024, *Massive Activations in Large
 Language Models*, arXiv:2402.17762): position 0, punctuation runs right after BOS, and in some blocks a few
-frequent tokens. What a unit says there is about being a sink. They are left out unless asked for, counted.
+frequent tokens. A unit's activation there is about being a sink. They are left out unless asked for, and
+counted.
 
 1. The residual stream of a unit's own depth is looked at (:func:`residual_at`).
 2. Its median norm there is measured once (:mod:`actmax.corpus.sinks` on text, :mod:`actmax.search.sinks` on
@@ -27,21 +28,21 @@ from actmax.models.sites import EMBED, Site
 from actmax.shapes import Acts
 
 SINK_MULTIPLE = 5.0
-"""Times the median norm at the same depth."""
+"""A sink's norm exceeds this multiple of the median norm at the same depth."""
 
 
 @dataclass(frozen=True)
 class Sinks:
-    """What counts as a sink at one depth."""
+    """The rule for sinks at one depth."""
 
     site: Site
     """The residual stream that is looked at."""
     median: float
-    """Its median norm over positions that are not sinks."""
+    """The median norm there, over positions that are not sinks."""
     multiple: float = SINK_MULTIPLE
 
     def mask(self, residual: Acts) -> Bool[Tensor, "batch pos"]:
-        """Where the norm of :attr:`site` exceeds the multiple of the median."""
+        """The positions where the norm of :attr:`site` exceeds the multiple of the median."""
         return residual_norm(residual) > self.multiple * self.median
 
 
@@ -67,6 +68,6 @@ def residual_at(model: Model, site: Site) -> Site | None:
 
 
 def residuals_of(model: Model, sites: Iterable[Site]) -> tuple[Site, ...]:
-    """The residual sites that have to be looked at to know the sinks of some sites, each once."""
+    """The residual sites by which the sinks of some sites are recognised, each once."""
     found = [residual_at(model, site) for site in sites]
     return tuple(dict.fromkeys(site for site in found if site is not None))

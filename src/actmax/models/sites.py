@@ -1,4 +1,4 @@
-"""Sites and units: names, parsing, and what a given model has.
+"""Sites and units: their names, how they are parsed, and which of them a given model has.
 
 Canonical names are TransformerLens hook names; ``hidden_states.{i}`` is an alias for what
 ``output.hidden_states[i]`` holds in transformers (the last one is after the final norm).
@@ -30,7 +30,8 @@ from actmax.models.unit_names import split_unit
 
 EMBED, FINAL, LOGITS = "hook_embed", "ln_final.hook_normalized", "unembed.hook_logits"
 NORMALIZED = ("ln1.hook_normalized", "ln2.hook_normalized")
-"""Derived: the residual stream before attention and before the MLP, normalised without the norm's gain."""
+"""Derived sites: the residual stream before attention and before the MLP, normalised without the norm's
+gain."""
 HEADED = ("attn.hook_q", "attn.hook_k", "attn.hook_v", "attn.hook_z")
 _BLOCK = re.compile(r"blocks\.(-?\d+)\.(.+)")
 _ALIAS = re.compile(r"hidden_states\.(-?\d+)")
@@ -42,7 +43,7 @@ class Site:
     """A named place in the forward pass whose value is a tensor ``[batch, pos, width]``."""
 
     name: str
-    """Canonical, for example ``blocks.3.hook_resid_post``."""
+    """The canonical name, for example ``blocks.3.hook_resid_post``."""
     layer: int | None = None
     """The block, where the site is in one."""
 
@@ -61,11 +62,11 @@ class Unit:
 
     site: Site
     index: int | None
-    """None for a direction."""
+    """The index in the site; None for a direction."""
     name: str
-    """As the user wrote it."""
+    """The unit as the user wrote it."""
     direction: Float[Tensor, " width"] | None = field(default=None, compare=False)
-    """Unit vector; the scalar is its dot product with the site's value."""
+    """A unit vector; the scalar is its dot product with the site's value."""
 
     def __str__(self) -> str:
         return self.name
@@ -107,7 +108,7 @@ def tap(model: Model, site: Site) -> Tap:
 
 
 def heads(model: Model, kind: str) -> int:
-    """How many heads a ``attn.hook_*`` site has (grouped-query keys and values have fewer)."""
+    """The number of heads of an ``attn.hook_*`` site (grouped-query keys and values have fewer)."""
     config = model.net.config.get_text_config()
     n: int = config.num_attention_heads
     if kind in ("attn.hook_k", "attn.hook_v"):
@@ -116,7 +117,7 @@ def heads(model: Model, kind: str) -> int:
 
 
 def d_head(model: Model) -> int:
-    """Width of one attention head."""
+    """The width of one attention head."""
     config = model.net.config.get_text_config()
     return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
 
@@ -157,7 +158,7 @@ def list_sites(model: Model) -> Mapping[str, int]:
 
 
 def site_named(name: str) -> Site:
-    """The site of a canonical name, which is not checked."""
+    """The site with a canonical name, which is not checked."""
     block = _BLOCK.fullmatch(name)
     return Site(name) if block is None else Site(name, int(block[1]))
 
@@ -244,14 +245,14 @@ def _hidden_state(model: Model, i: int, name: str) -> Site:
 
 
 def _whole(digits: str) -> int:
-    """A whole number, of which more digits than Python converts are only known to be too many."""
+    """A whole number; one with more digits than Python converts becomes a number that is out of any range."""
     sign, size = digits.startswith("-"), digits.lstrip("-").lstrip("0")
     value = int(size or "0") if len(size) <= _DIGITS else 10**_DIGITS
     return -value if sign else value
 
 
 def _short(name: str) -> str:
-    """A name in quotes; the middle of one that nobody would read is left out."""
+    """A name in quotes; the middle of a very long one is left out."""
     return repr(name if len(name) <= _SHOWN else f"{name[: _SHOWN // 2]}…{name[-_SHOWN // 2 :]}")
 
 

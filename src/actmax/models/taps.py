@@ -1,4 +1,4 @@
-"""Reading and writing the tensor at a module's edge, whole or the part of a fused matrix."""
+"""Reading and writing the tensor at a module's edge: the whole of it, or one part of a fused matrix."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from actmax.shapes import Acts
 Fused: TypeAlias = Float[Tensor, "batch pos fused"]
 
 Edit = Callable[[Acts], Acts]
-"""From the value of a site to the value that the model goes on with."""
+"""A function from the value of a site to the value with which the model continues."""
 
 
 def attach(
@@ -27,11 +27,11 @@ def attach(
     """Hook a tap: each forward pass calls ``see`` with its value ``[batch, pos, width]``.
 
     Args:
-        model: whose module is hooked.
+        model: the model whose module is hooked.
         tap: with the path from the model's root.
         shape: batch and positions (OPT flattens the two inside a block).
         see: receives the value, after ``edit``.
-        edit: what the model goes on with instead, if anything.
+        edit: gives the value with which the model continues instead, if any.
 
     Returns:
         The handle that removes the hook.
@@ -53,7 +53,7 @@ def attach(
 
 
 def carry_on(edit: Edit) -> tuple[Edit, Edit]:
-    """An edit between attention and MLP as two: of what the MLP reads, and of the block's output.
+    """An edit between attention and MLP as two edits: of what the MLP reads, and of the block's output.
 
     ``hook_resid_mid`` is read where it enters the MLP's branch, but the skip connection has left before: what
     was added to the stream has to be added again where the two meet.
@@ -88,7 +88,7 @@ def _after(visit: Callable[[Tensor], Tensor], edited: bool) -> Callable[..., Any
 
 
 def _bounds(model: Model, part: Part, width: int) -> tuple[int, int]:
-    """Where a part lies in a matrix whose parts follow one another."""
+    """The place of a part in a matrix whose parts follow one another."""
     if part in ("gate", "up"):
         return (0, width // 2) if part == "gate" else (width // 2, width)
     q, kv = (heads(model, f"attn.hook_{name}") * d_head(model) for name in "qk")

@@ -1,4 +1,4 @@
-"""How a unit is written; known without a model, and without torch."""
+"""The syntax of units, without a model and without torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def split_unit(unit: object) -> tuple[str, str]:
     """The site and the index of ``SITE:INDEX``, as text.
 
     Raises:
-        ActmaxError: it is not written like this.
+        ActmaxError: the text has another form.
     """
     if not isinstance(unit, str):
         raise ActmaxError(f"A unit is a text such as 'hidden_states.4:90', not {unit!r}.")

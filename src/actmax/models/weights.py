@@ -1,7 +1,7 @@
 """Every tensor of a checkpoint has its place in the model, or the model is refused and the tensor named.
 
-A tensor that is left out, or one that is made up, changes every number that is read afterwards. What is known
-to change nothing is :data:`HARMLESS`, with the reason; all else that has no place is an error.
+A tensor that is left out, or one that is made up, changes every number that is read afterwards. Those known
+to change nothing are in :data:`HARMLESS`, with the reason; any other without a place is an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DTYPES = {
     "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2",
 }
-"""The types that hold numbers as they are; integers would be scaled by something else."""
+"""The types that hold numbers as they are; integers would need a scale."""
 
 _SCALE = re.compile(
     r"(_scale|_scale_inv|_scales|_zero_point|qzeros|qweight|g_idx|absmax|quant_state.*|_packed)$"
@@ -41,7 +41,7 @@ class Stored:
 
     file: Path
     dtype: str
-    """As safetensors calls it: ``F32``, ``BF16``."""
+    """The type, as safetensors names it: ``F32``, ``BF16``."""
     shape: tuple[int, ...]
 
     def load(self, name: str) -> Tensor:
@@ -52,7 +52,7 @@ class Stored:
 
 
 def stored_tensors(paths: Iterable[Path], label: str) -> dict[str, Stored]:
-    """What weight files hold, from their headers.
+    """The tensors in weight files, from their headers.
 
     Raises:
         ActmaxError: two files hold a tensor of one name.
@@ -88,7 +88,7 @@ def _count(shape: Iterable[int]) -> int:
 
 
 def refuse_quantised(config: Mapping[str, Any], tensors: Mapping[str, Stored], label: str) -> None:
-    """Refuse weights that only mean something together with scales.
+    """Refuse weights that have a meaning only together with scales.
 
     Raises:
         ActmaxError: the config says that they are quantised, they come with scales, or they are integers.
@@ -148,7 +148,7 @@ def _by(shape: tuple[int, ...]) -> str:
 def check_places(
     net: PreTrainedModel, tensors: Mapping[str, Stored], info: Mapping[str, Any], label: str
 ) -> None:
-    """Refuse a model of which something was made up, or to which something of the files was not given.
+    """Refuse a model that lacks a tensor of the files or has one that is not in them.
 
     Args:
         net: the loaded model.

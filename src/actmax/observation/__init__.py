@@ -1,1 +1,1 @@
-"""What is kept of activations: statistics, histograms and examples, all of which merge in any order."""
+"""Summaries of activations: statistics, histograms and examples, all of which merge in any order."""

@@ -1,14 +1,15 @@
 """The strongest example of each document, for all units of a site at once: the best ``size`` documents.
 
-1. Within a batch, the maxima of short pieces of the windows are at hand. A document's
-   windows follow one another, so its best so far is held apart and compared: two passes over a row of units.
-2. Only units whose maximum reaches both their document's best and the weakest document that is kept look up
+1. Within a batch, the maxima of short pieces of the windows are given. A document's windows follow one
+   another,
+   so its best so far is held separately and compared: two passes over a row of units.
+2. Only units whose maximum reaches both their document's best and the weakest document in the list look up
    *where* it is, in the one piece that holds it. After the first documents these are few.
 3. When the document ends, its best goes into the sorted list.
 
 A document has one place in a list, and places are ordered by activation, then corpus position. The first
-``size`` of that order are the same however the corpus was split, and merging two lists gives that of the
-whole. (A second rule, such as one example an identical context, has no such guarantee and is applied at the
+``size`` of that order are the same however the corpus was split, and merging two lists gives the list of the
+whole. (A second rule, such as one example per identical context, has no such guarantee and is applied at the
 end: :mod:`actmax.atlas.tables`.)
 
 Values are float32 and exact. The weakest examples are the strongest of the negated values.
@@ -24,17 +25,17 @@ from jaxtyping import Bool, Float32, Int32, Int64
 from torch import Tensor
 
 NEVER = 2**62
-"""The corpus position of an empty place, after all others."""
+"""The corpus position of an empty place, which sorts last."""
 
 
 @runtime_checkable
 class Lookup(Protocol):
-    """How to look into pieces of some windows of one document."""
+    """Access to pieces of some windows of one document."""
 
     def values(
         self, window: Int64[Tensor, " n"], piece: Int64[Tensor, " n"], unit: Int64[Tensor, " n"]
     ) -> Float32[Tensor, "n column"]:
-        """The values of some units in one piece each, in corpus order; NaN where nothing is kept."""
+        """The values of some units in one piece each, in corpus order; NaN where no position counts."""
 
     def where(
         self, window: Int64[Tensor, " n"], piece: Int64[Tensor, " n"], column: Int64[Tensor, " n"]
@@ -50,15 +51,15 @@ class Examples:
     where: Int64[Tensor, "unit size"]
     document: Int32[Tensor, "unit size"]
     _current: int = field(default=-1)
-    """The document whose best is held apart."""
+    """The document whose best is held separately."""
     _best: Float32[Tensor, " unit"] | None = None
     _at: Int64[Tensor, " unit"] | None = None
     _bar: Float32[Tensor, " unit"] | None = None
-    """What has at least to be reached: the best held apart, or the weakest in the list."""
+    """The value that must be reached: the best held separately, or the weakest in the list."""
 
     @classmethod
     def empty(cls, width: int, size: int, device: torch.device | str = "cpu") -> Self:
-        """Before the first document."""
+        """The lists before the first document."""
         return cls(
             torch.full((width, size), -torch.inf, device=device),
             torch.full((width, size), NEVER, dtype=torch.int64, device=device),
@@ -71,7 +72,7 @@ class Examples:
         Args:
             document: its number.
             peaks: the maximum of each piece of each window.
-            lookup: into these pieces.
+            lookup: access to these pieces.
         """
         best, at, bar = self._pending(document)
         tall = peaks.amax(1)
@@ -89,14 +90,14 @@ class Examples:
         best[units], at[units] = value[wins], place[wins]
 
     def settle(self) -> Self:
-        """Move the document that is held apart into the lists."""
+        """Move the document that is held separately into the lists."""
         if self._best is not None and self._at is not None and self._current >= 0:
             self._insert(self._best, self._at, torch.full_like(self.document[:, 0], self._current))
         self._current, self._best, self._at, self._bar = -1, None, None, None
         return self
 
     def merge(self, other: Self) -> Self:
-        """Take in another's lists."""
+        """Take in the lists of another one."""
         self.settle()
         other.settle()
         for k in range(other.value.shape[1]):
@@ -115,7 +116,7 @@ class Examples:
     def _insert(
         self, value: Float32[Tensor, " unit"], where: Int64[Tensor, " unit"], document: Int32[Tensor, " unit"]
     ) -> None:
-        """Put one candidate a unit into its place, if it has one."""
+        """Put one candidate per unit into its place, if it has one."""
         beats = _before(value, where, self.value[:, -1], self.where[:, -1])
         units = beats.nonzero()[:, 0]
         if not len(units):
@@ -141,7 +142,7 @@ class Examples:
 
 
 def _before(value: Tensor, where: Tensor | int, other: Tensor, place: Tensor) -> Bool[Tensor, "*shape"]:
-    """Whether one comes before the other: larger, or as large and earlier in the corpus."""
+    """Whether one example comes before another: larger, or as large and earlier in the corpus."""
     return (value > other) | ((value == other) & (where < place))
 
 

@@ -1,4 +1,4 @@
-"""A histogram for every unit whose bins are known before the first value: signed, four bins an octave.
+"""A histogram for every unit whose bins are known before the first value: signed, four bins per octave.
 
 Bin edges are powers of two and the quarters between them, from 2**-10 to 2**14, on both sides of zero, with
 one bin around zero; what lies beyond goes into the outermost bins. A float32's bin can be read from its
@@ -21,7 +21,7 @@ from torch import Tensor
 
 _LOW, _HIGH = -10, 14
 _EACH = 4
-"""Bins an octave."""
+"""Bins per octave."""
 _SIDE = (_HIGH - _LOW) * _EACH
 BINS = 2 * _SIDE + 1
 _FIRST = (_LOW + 127) * _EACH
@@ -46,13 +46,13 @@ def bins_of(values: Float32[Tensor, "*shape"]) -> Int32[Tensor, "*shape"]:
 
 @dataclass
 class Histogram:
-    """Counts of one site's units. ``update`` and ``merge`` change the object."""
+    """Counts for the units of one site. ``update`` and ``merge`` change the object."""
 
     counts: Int32[Tensor, "unit bin"]
 
     @classmethod
     def empty(cls, width: int, device: torch.device | str = "cpu") -> Self:
-        """Before the first value."""
+        """The counts before the first value."""
         return cls(torch.zeros(width, BINS, dtype=torch.int32, device=device))
 
     def update(self, values: Float32[Tensor, "n unit"]) -> Self:
@@ -65,7 +65,7 @@ class Histogram:
         return self
 
     def merge(self, other: Self) -> Self:
-        """Take in another's counts."""
+        """Take in the counts of another one."""
         self.counts += other.counts
         return self
 
@@ -75,7 +75,7 @@ class Histogram:
         """Estimated quantiles: linear within a bin, and never beyond the known minimum and maximum.
 
         NaN where nothing was counted. An estimate is off by less than the width of its bin (a quarter of the
-        value or less), besides what a sample of positions is off by.
+        value or less), plus the sampling error of the counted positions.
         """
         counts: Int64[np.ndarray, "unit bin"] = self.counts.cpu().numpy().astype(np.int64)
         until = counts.cumsum(1)

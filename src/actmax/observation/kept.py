@@ -19,7 +19,8 @@ _MIX_1, _MIX_2 = 0x9E3779B97F4A7C15 - (1 << 64), 0xBF58476D1CE4E5B9 - (1 << 64)
 
 @dataclass(frozen=True)
 class Kept:
-    """The kept positions of one batch. Windows with none are left out, the others put in corpus order."""
+    """The positions of one batch that count. Windows without any are left out, the rest put in corpus
+    order."""
 
     keep: Bool[Tensor, "batch pos"]
     where: Int[Tensor, "batch pos"]
@@ -28,7 +29,7 @@ class Kept:
 
     @cached_property
     def rows(self) -> Int[Tensor, " window"] | None:
-        """The batch's rows that are windows here; None where they are all, in their order."""
+        """The rows of the batch that are windows here; None where all are, in their order."""
         first = torch.where(self.keep, self.where, torch.iinfo(torch.int64).max).amin(1)
         some = self.keep.any(1).nonzero()[:, 0]
         order = some[first[some].argsort(stable=True)]
@@ -40,22 +41,22 @@ class Kept:
 
     @cached_property
     def mask(self) -> Bool[Tensor, "window pos"]:
-        """Which positions of each window are kept."""
+        """Which positions of each window count."""
         return self.windows(self.keep)
 
     @cached_property
     def place(self) -> Int[Tensor, "window pos"]:
-        """The corpus position of each."""
+        """The corpus position of each position that counts."""
         return self.windows(self.where)
 
     @cached_property
     def left_out(self) -> Int[Tensor, " n"]:
-        """The positions of the windows that are not kept; places in ``[window * pos]``."""
+        """The positions of the windows that do not count; places in ``[window * pos]``."""
         return (~self.mask).flatten().nonzero()[:, 0]
 
     @cached_property
     def count(self) -> int:
-        """Kept positions."""
+        """The number of positions that count."""
         return int(self.keep.sum())
 
     @cached_property
@@ -74,7 +75,8 @@ class Kept:
         return {}
 
     def sample(self, every: int) -> Int[Tensor, " n"]:
-        """One in ``every`` kept positions, by a hash of the corpus position; places in ``[window * pos]``."""
+        """One in ``every`` positions that count, by a hash of the corpus position; places in ``[window *
+        pos]``."""
         if every not in self._samples:
             chosen = self.mask & (mixed(self.place) % every == 0)
             self._samples[every] = chosen.flatten().nonzero()[:, 0]

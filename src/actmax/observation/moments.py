@@ -5,8 +5,8 @@ Here:
 
 1. Within a window, sums of the values and of their squares are taken in one fixed order (float32, at most a
    window's positions long).
-2. Each window's sum is taken over into a fixed-point number of two int64 limbs, ``whole + part / 2**48``, the
-   rest being cut off. Integers add exactly, so any order and any grouping of windows gives the same bytes.
+2. Each window's sum is taken over into a fixed-point number of two int64 limbs, ``whole + part / 2**48``,
+   with the rest cut off. Integers add exactly, so any order and any grouping of windows gives the same bytes.
 3. Mean and standard deviation are computed at the end, in float64, from the two totals.
 
 Counts, minima and maxima are exact in any order by nature. The error that is left is float32's within a
@@ -29,14 +29,14 @@ _PART = 1 << 48
 
 @dataclass
 class Exact:
-    """One exact sum for every unit: ``whole + part / 2**48`` with ``0 <= part < 2**48``."""
+    """An exact sum for every unit: ``whole + part / 2**48`` with ``0 <= part < 2**48``."""
 
     whole: Int64[Tensor, " unit"]
     part: Int64[Tensor, " unit"]
 
     @classmethod
     def zero(cls, width: int, device: torch.device | str = "cpu") -> Self:
-        """Nothing summed yet."""
+        """The sum of nothing."""
         return cls(*(torch.zeros(width, dtype=torch.int64, device=device) for _ in range(2)))
 
     def add(self, values: Float32[Tensor, "window unit"]) -> None:
@@ -64,19 +64,19 @@ class Exact:
 
 @dataclass
 class Moments:
-    """Running statistics of one site's units. ``update`` and ``merge`` change the object."""
+    """Running statistics of the units of one site. ``update`` and ``merge`` change the object."""
 
     count: int
     sum: Exact
     squares: Exact
     positive: Int64[Tensor, " unit"]
-    """Positions above zero."""
+    """The number of positions above zero."""
     min: Float32[Tensor, " unit"]
     max: Float32[Tensor, " unit"]
 
     @classmethod
     def empty(cls, width: int, device: torch.device | str = "cpu") -> Self:
-        """Before the first position."""
+        """The statistics before the first position."""
         return cls(
             0,
             Exact.zero(width, device),
@@ -114,7 +114,7 @@ class Moments:
         return self
 
     def merge(self, other: Self) -> Self:
-        """Take in what another saw of other windows."""
+        """Take in the statistics of other windows."""
         self.count += other.count
         self.sum.merge(other.sum)
         self.squares.merge(other.squares)

@@ -2,12 +2,12 @@
 
 All from the values at every position (:mod:`actmax.corpus.reading`), so all exact:
 
-1. Kept are the real tokens that are neither at position 0 nor sinks (unless asked for); the others are
-   counted.
-2. Moments, extremes and quantiles are of the kept values, in float64; ``std`` divides by n.
-3. Examples are ranked by activation, ties by corpus position. Unless asked otherwise each document gives its
-   strongest alone, and two examples with the same text around them count as one.
-4. The token that wins a window is the one at its largest kept value, the earliest of equals.
+1. The tokens that count are those that are neither at position 0 nor sinks (unless asked for); the number
+   left out is given.
+2. Moments, extremes and quantiles are those of the values that count, in float64; ``std`` divides by n.
+3. Examples are ranked by activation, ties by corpus position. Unless asked otherwise, each document gives
+   only its strongest, and two examples with the same text around them count as one.
+4. The token that wins a window is the one at its largest value that counts, the earliest of equals.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from actmax.results.observed_unit import (
 BINS = 100
 QUANTILES = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
 EACH_QUANTILE = 2
-"""Examples shown for each quantile."""
+"""The number of examples shown for each quantile."""
 WINNERS = 50
-"""Winning tokens that are listed."""
+"""The number of winning tokens that are listed."""
 
 
 def observe_unit(
@@ -50,15 +50,15 @@ def observe_unit(
     include_sinks: bool = False,
     all_examples: bool = False,
 ) -> UnitObservation:
-    """What one of the units does.
+    """What one of some units does on a corpus.
 
     Args:
         readings: from :func:`actmax.corpus.reading.read_units`.
         unit: which of its units.
         top: how many examples at either end.
         context: tokens shown on either side of an example.
-        include_sinks: keep sinks, and position 0 where it holds a token of the corpus.
-        all_examples: do not look for one example a document and a context.
+        include_sinks: also count sinks, and position 0 where it holds a token of the corpus.
+        all_examples: allow several examples per document and per context.
 
     Raises:
         ActmaxError: every position is left out.
@@ -104,7 +104,7 @@ def observe_unit(
 
 
 def _ranked(values: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Places from the smallest value up, equals in their order (that of corpus positions)."""
+    """The places from the smallest value up, with equal values in corpus order."""
     return np.argsort(values, kind="stable")
 
 
@@ -144,7 +144,7 @@ class _View:
     def examples(
         self, ranked: Int[np.ndarray, " n"], most: int, *, all_examples: bool
     ) -> tuple[CorpusExample, ...]:
-        """The first ``most`` of the ranked places, by default one a document and a context."""
+        """The first ``most`` of the ranked places, by default one per document and per context."""
         if all_examples:
             return tuple(self.example(int(place)) for place in ranked[:most])
         _, firsts = np.unique(self.document[ranked], return_index=True)
@@ -177,7 +177,7 @@ class _View:
             yield ObservedQuantile(quantile, float(value), tuple(self.example(place) for place in places))
 
     def example(self, place: int) -> CorpusExample:
-        """One kept position, shown."""
+        """One position as an example, with its text."""
         row, column = int(self.rows[place]), int(self.columns[place])
         where = int(self.where[row, column])
         begin, end = self.windows.window_span(where)
@@ -203,7 +203,8 @@ class _View:
         )
 
     def _label(self, first: int, last: int) -> Iterator[str]:
-        """Each token's own stretch of the text; what is no whole character by itself as its bytes."""
+        """Each token's own stretch of the text; a token that is not a whole character is written as its
+        bytes."""
         cuts = self.windows.cuts(first, last)
         text = self.windows.tokens.texts[self.windows.locate(first).document]
         tokenizer = self.windows.tokens.tokenizer

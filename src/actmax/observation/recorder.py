@@ -1,12 +1,13 @@
 """Recording every unit of many sites in one pass over the windows.
 
 1. The model runs; each site's value is summarised when it comes by (:func:`actmax.models.read.watch`).
-   A block's values wait until its output is known, because that says which positions are sinks there
-   (:mod:`actmax.models.sinks`); they are then still in the cache. Nothing else is held.
+   A block's values wait until its output is known, because the output decides which positions are sinks there
+   (:mod:`actmax.models.sinks`); they are then still in the processor's cache. Nothing else is held.
 2. Batches are the same windows every time (window ``k * at_once`` and those after it): a matrix product's
-   last bits depend on how many rows it has, so a run that was stopped and resumed has to batch alike.
+   last bits depend on how many rows it has, so a run that was stopped and resumed has to use the same
+   batches.
 
-Memory is that of the summaries, whatever the corpus: about 1.6 KB a unit for top-20 at both ends.
+Memory is that of the summaries, whatever the corpus: about 1.6 KB per unit for top-20 at both ends.
 """
 
 from __future__ import annotations
@@ -114,14 +115,14 @@ class Recorder:
 def recorder(
     model: Model, sites: Sequence[Site], rule: SinkRule, *, top: int = 20, every: int = EVERY
 ) -> Recorder:
-    """A recorder that has seen nothing.
+    """A recorder that has seen nothing yet.
 
     Args:
         model: whose units are recorded.
         sites: all their units.
         rule: from :func:`actmax.corpus.sinks.calibrate` for the residual sites of these, or None to
             keep sinks.
-        top: examples at either end, one a document.
+        top: examples at either end, one per document.
         every: the histogram counts one position in this many.
     """
     summaries = {
@@ -137,7 +138,7 @@ def recorder_of(
     state: Mapping[str, Tensor],
     every: int = EVERY,
 ) -> Recorder:
-    """The recorder whose :meth:`Recorder.state` this is."""
+    """The recorder with this :meth:`Recorder.state`."""
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in state.items():
         site, _, part = name.partition("/")

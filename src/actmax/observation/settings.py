@@ -1,4 +1,4 @@
-"""What is kept of a unit's activations, as settings; imports nothing heavy."""
+"""Which of a unit's activations are shown, as settings; imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of a corpus for every unit of a site: one ``update`` a batch, and ``merge``.
+"""A summary of a corpus for every unit of a site: one ``update`` per batch, and ``merge``.
 
 ``merge`` is associative and commutative with ties broken by corpus position, and windows are atoms, so any
 split of the windows and any order gives the same bytes (:meth:`SiteSummary.state`). That is what makes
@@ -23,7 +23,7 @@ from actmax.observation.moments import Exact, Moments
 from actmax.shapes import Acts
 
 SPARE = 5
-"""Places kept beyond those asked for, so that examples with identical contexts can be dropped at the end."""
+"""Places beyond those asked for, so that examples with identical contexts can be dropped at the end."""
 EVERY = 32
 """A histogram counts one position in this many."""
 PIECE = 16
@@ -51,14 +51,14 @@ class SiteSummary:
     moments: Moments
     histogram: Histogram
     ends: Examples
-    """Of the values of all units, and behind them of the negated values of all units."""
+    """Examples of the values of all units, followed by those of the negated values of all units."""
     every: int = EVERY
 
     @classmethod
     def empty(
         cls, width: int, top: int = 20, *, every: int = EVERY, device: torch.device | str = "cpu"
     ) -> Self:
-        """Before the first window; it will keep ``top + SPARE`` documents at either end."""
+        """The summary before the first window; it will hold ``top + SPARE`` documents at either end."""
         return cls(
             Moments.empty(width, device),
             Histogram.empty(width, device),
@@ -67,7 +67,7 @@ class SiteSummary:
         )
 
     def update(self, acts: Acts, kept: Kept, buffers: Buffers | None = None) -> Self:
-        """Take in the kept positions of a batch of whole windows.
+        """Take in the positions that count of a batch of whole windows.
 
         Raises:
             ActmaxError: an activation is not finite.
@@ -102,14 +102,14 @@ class SiteSummary:
         return Examples(ends.value[units], ends.where[units], ends.document[units])
 
     def merge(self, other: Self) -> Self:
-        """Take in what another saw of other windows."""
+        """Take in the summary of other windows."""
         self.moments.merge(other.moments)
         self.histogram.merge(other.histogram)
         self.ends.merge(other.ends)
         return self
 
     def state(self) -> dict[str, Tensor]:
-        """Everything as tensors, in one canonical form (documents that are held apart are settled)."""
+        """Everything as tensors, in one canonical form (documents that are held separately are settled)."""
         moments = self.moments
         state = {
             "count": torch.tensor(moments.count),
@@ -124,7 +124,7 @@ class SiteSummary:
 
     @classmethod
     def of_state(cls, state: Mapping[str, Tensor], every: int = EVERY) -> Self:
-        """The summary that gave this state (its tensors are taken over, not copied)."""
+        """The summary with this state (its tensors are used, not copied)."""
         return cls(
             Moments(
                 int(state["count"]),
@@ -144,7 +144,7 @@ class SiteSummary:
 def _only_kept(
     values: Float32[Tensor, "window pos unit"], left_out: Int64[Tensor, " n"]
 ) -> Iterator[Callable[[float], object]]:
-    """Let the positions that are left out be set to a number that changes no result, and set them back."""
+    """Set the positions that are left out to a number that changes no result, and restore them afterwards."""
     flat = values.flatten(0, 1)
     saved = flat[left_out]
     try:
@@ -193,12 +193,12 @@ class _Pieces:
     """The pieces of a document whose windows begin at ``first``; units as in :attr:`SiteSummary.ends`."""
 
     acts: Float32[Tensor, "window pos unit"]
-    """NaN where nothing is kept."""
+    """NaN where no position counts."""
     kept: Kept
     first: int
 
     def values(self, window: Tensor, piece: Tensor, unit: Tensor) -> Tensor:
-        """What the units are, in one piece each; NaN where nothing is kept."""
+        """What the units are, in one piece each; NaN where no position counts."""
         positions, width = self.acts.shape[1:]
         column = torch.arange(PIECE, device=window.device) + (piece * PIECE)[:, None]
         column.clamp_(max=positions - 1)

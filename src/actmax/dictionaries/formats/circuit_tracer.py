@@ -1,7 +1,7 @@
 """circuit-tracer's per-layer transcoders: ``config.yaml`` and ``layer_i.safetensors``; ReLU or JumpReLU.
 
-``W_enc`` is stored ``[n, d]``, transposed against SAELens; the orientation is told by ``b_enc``, never by the
-name. A folder holds all layers, so the file is named: ``PATH/layer_8.safetensors``.
+``W_enc`` is stored ``[n, d]``, transposed against SAELens; the orientation is read off ``b_enc``, never off
+the name. A folder holds all layers, so the file is named: ``PATH/layer_8.safetensors``.
 """
 
 from __future__ import annotations
@@ -71,5 +71,6 @@ def _gate(tensors: dict[str, Tensor]) -> Gate:
 
 
 def _local(point: str) -> str:
-    """``mlp.hook_in`` and ``hook_resid_mid`` are sites as they stand; so is ``hook_mlp_out``."""
+    """The site of a hook: ``mlp.hook_in``, ``hook_resid_mid`` and ``hook_mlp_out`` are sites by these
+    names."""
     return re.sub(r"^blocks\.\d+\.", "", point)
