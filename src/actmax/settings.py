@@ -37,8 +37,7 @@ Rules:
 - One word for one thing: the field's name is the option, the argument and the JSON key.
 - A search method is itself such a dataclass (``GCG(top_k=256)``); its fields are its hyperparameters.
 
-Signatures: ``keywords`` passes the parameters of the dataclass on with a ``ParamSpec``, so type checkers see
-them without a second list (a ``TypedDict`` would have been one).
+``keywords`` passes the dataclass's parameters on with a ``ParamSpec``: type checkers see them, said once.
 """
 
 from __future__ import annotations
@@ -237,13 +236,8 @@ def provenance(settings: object) -> dict[str, Any]:
 def settings_from(kind: Callable[..., Made], name: str, given: dict[str, Any]) -> Made:
     """A settings object from keyword arguments.
 
-    Args:
-        kind: the settings class.
-        name: what the arguments are given to, for the sentence.
-        given: field to value.
-
     Raises:
-        ActmaxError: there is no setting of that name, or a value is refused.
+        ActmaxError: ``name`` (for the sentence) has no such setting, or a value is refused.
     """
     if dataclasses.is_dataclass(kind):
         known = [setting.name for setting in settings_of(kind)]
