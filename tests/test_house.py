@@ -240,7 +240,7 @@ DIALECT = {
     r"\bmend(s|ed|ing)? (that|it|this)\b": "fix",
     r"\bare none\b; give": "must be at least 1 (got …)",
     r"\b(is|are) measured by [^.]*, not \{": "unknown …; choose …",
-    r"\bis no (way|method|site|unit|number|text|file|folder|token)\b": "is not a …",
+    r"(?<!there )\bis no (way|method|site|unit|number|text|file|folder|token)\b": "is not a …",
     r"\btold of\b": "called with",
     r"\botherwise than\b": "differently from",
     r"\bsomething else than\b": "something other than",
