@@ -17,11 +17,11 @@ import time
 
 import torch
 
+from actmax.api.load import load
 from actmax.corpus.corpus import DEFAULT_CORPUS, open_corpus
 from actmax.corpus.sinks import calibrate
 from actmax.corpus.windows import Windows, windows_of
 from actmax.inputs.bos import bos_id
-from actmax.models.load import load
 from actmax.models.read import read
 from actmax.models.sinks import residuals_of
 from actmax.models.sites import Site, width

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 from text_search import KINDS, public_units
 
+from actmax.api.load import load
 from actmax.inputs.allowed import Allowed, allowed_tokens
 from actmax.inputs.frame import frame_of
 from actmax.inputs.tokens import TokenSpace
-from actmax.models.load import load
 from actmax.models.model import Model
 from actmax.models.read import read, read_prefix
 from actmax.models.sites import Unit, resolve

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from text_search import observed, problem_of, public_units
 
-from actmax.models.load import load
+from actmax.api.load import load
 from actmax.search.after_block import after_first_block
 from actmax.search.hybrid.moves import proposed
 from actmax.search.methods.hybrid import Hybrid

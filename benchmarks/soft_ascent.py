@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.pytorch_utils import Conv1D
 
+from actmax.api.load import load
 from actmax.inputs.soft import VectorSpace, random_start
-from actmax.models.load import load, wrap
+from actmax.models.load import wrap
 from actmax.models.model import Model
 from actmax.models.sites import resolve
 from actmax.objectives.activation import activation

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from text_search_table import table
 
+from actmax.api.load import load
 from actmax.corpus.corpus import open_corpus
 from actmax.corpus.reading import positions, read_units
 from actmax.corpus.windows import windows_of
@@ -31,7 +32,6 @@ from actmax.inputs.allowed import allowed_tokens
 from actmax.inputs.bos import bos_id
 from actmax.inputs.frame import frame_of
 from actmax.inputs.tokens import TokenSpace
-from actmax.models.load import load
 from actmax.models.model import Model
 from actmax.models.sinks import Sinks, residual_at
 from actmax.models.sites import resolve, width

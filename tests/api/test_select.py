@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 
 import actmax
+from actmax.api.load import load
 from actmax.errors import ActmaxError
-from actmax.models.load import load
 from actmax.models.model import Model
 from actmax.results.plain import json_text
 from actmax.results.schema import schema_of

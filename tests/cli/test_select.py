@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from tests.cli.command import environment, is_one_sentence, mistake
 from tests.tiny import tiny_net, tiny_tokenizer
 
+from actmax.api.load import load
 from actmax.cli.main import main
 from actmax.cli.show.select import bars
-from actmax.models.load import load
 from actmax.models.read import read as read_model
 from actmax.models.sites import resolve
 from actmax.results.select import SelectResult

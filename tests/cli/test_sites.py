@@ -8,8 +8,8 @@ import pytest
 from tests.cli.command import mistake
 from tests.models.tiny_gguf import BLOCKS, HEADS, HIDDEN, KV_HEADS, TOKENS, WIDTH, tiny_llama, write_gguf
 
+from actmax.api.load import load
 from actmax.cli.main import main
-from actmax.models.load import load
 from actmax.selectivity.sites import match_sites
 
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from tests.tiny import tiny_model, tiny_tokenizer
 
+from actmax.api.load import load
 from actmax.corpus.reading import read_units
 from actmax.corpus.sinks import calibrate
 from actmax.corpus.tokens import tokens_of_texts
 from actmax.corpus.windows import windows_of
 from actmax.models.default import default_is_ready
-from actmax.models.load import load
 from actmax.models.read import read
 from actmax.models.sinks import Sinks, residual_at
 from actmax.models.sites import Site, resolve

@@ -8,9 +8,10 @@ import pytest
 import torch
 from tests.tiny import tiny_model, tiny_net, tiny_tokenizer
 
+from actmax.api.load import load
 from actmax.errors import ActmaxError
 from actmax.inputs.allowed import BEYOND, BYTES, GLITCH, REASONS, SPECIAL, UNREACHABLE, allowed_tokens
-from actmax.models.load import load, wrap
+from actmax.models.load import wrap
 
 
 def test_special_tokens_and_fragments_are_left_out() -> None:

@@ -11,12 +11,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
+from actmax.api.load import load
 from actmax.assets.asset import fetch_asset
 from actmax.assets.known import SMOLLM2
 from actmax.cache import sha256_of
 from actmax.models.default import default_is_ready, default_model_dir
 from actmax.models.gguf_file import record_of
-from actmax.models.load import load
 from actmax.models.model import Model
 
 pytestmark = pytest.mark.real

@@ -25,13 +25,14 @@ from tests.tiny import tiny_net, tiny_tokenizer
 from tests.tiny_folder import tiny_folder
 from transformers import AutoModelForCausalLM
 
+from actmax.api.load import load
 from actmax.errors import ActmaxError
 from actmax.inputs.allowed import allowed_tokens
 from actmax.inputs.frame import frame_of
 from actmax.models.complaints import hushed
 from actmax.models.gguf_file import converted
 from actmax.models.gguf_tokenizer import tokenizer_of
-from actmax.models.load import load, wrap
+from actmax.models.load import wrap
 from actmax.models.model import Model
 
 SHARE = int(os.environ.get("ACTMAX_FUZZ", "3000")) / 3000

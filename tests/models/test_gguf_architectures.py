@@ -17,10 +17,10 @@ from tests.assets.wheels import left_behind
 from tests.models.tiny_gguf import TOKENS, randomise, write_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from actmax.api.load import load
 from actmax.errors import ActmaxError
 from actmax.models.gguf_config import ARCHITECTURES
 from actmax.models.gguf_read import GgufModel, check_types, read_gguf
-from actmax.models.load import load
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,11 +13,11 @@ from tests.assets.small_disk import small_disk
 from tests.assets.wheels import left_behind
 from tests.models.tiny_gguf import TOKENS, gguf_name, interleaved, tiny_llama, tiny_qwen2, write_gguf
 
+from actmax.api.load import load
 from actmax.cache import sha256_of
 from actmax.errors import ActmaxError
 from actmax.models.gguf_file import converted, record_of
 from actmax.models.gguf_weights import halves_first, places
-from actmax.models.load import load
 
 
 @pytest.fixture(autouse=True)

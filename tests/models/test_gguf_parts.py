@@ -12,9 +12,9 @@ from gguf import GGUFReader, GGUFWriter
 from tests.assets.wheels import left_behind
 from tests.models.tiny_gguf import byte_level_keys, settings_of, tiny_llama, write_keys, write_model
 
+from actmax.api.load import load
 from actmax.cache import sha256_of
 from actmax.errors import ActmaxError
-from actmax.models.load import load
 
 PARTS = [f"m-0000{k}-of-00003.gguf" for k in (1, 2, 3)]
 

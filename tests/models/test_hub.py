@@ -49,7 +49,7 @@ def endpoint() -> Iterator[str]:
 CODE = """
 import sys
 from actmax.errors import ActmaxError
-from actmax.models.load import load
+from actmax.api.load import load
 for name in sys.argv[1:]:
     try:
         load("someone/" + name, revision="v9" if name == "norevision" else None)

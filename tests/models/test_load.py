@@ -14,12 +14,13 @@ from tests.models.tiny_gguf import SPECIAL, TOKENS, WORDS, tiny_llama
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging as talk
 
+from actmax.api.load import load
 from actmax.cache import sha256_of
 from actmax.errors import ActmaxError
 from actmax.models.complaints import hushed, plain_errors
 from actmax.models.directory import file_hash, hash_of_hashes, weight_files
 from actmax.models.gguf_tokenizer import tokenizer_of
-from actmax.models.load import load, wrap
+from actmax.models.load import wrap
 from actmax.models.placement import device_of, dtype_of
 
 
@@ -208,7 +209,7 @@ def test_an_unreachable_hub(tmp_path: Path) -> None:
 
     import actmax
 
-    code = "from actmax.models.load import load\nfrom actmax.errors import ActmaxError\n"
+    code = "from actmax.api.load import load\nfrom actmax.errors import ActmaxError\n"
     code += "try: load('gpt2')\nexcept ActmaxError as error: print(error)"
     for change in ({"HF_ENDPOINT": "http://127.0.0.1:9"}, {"HF_HUB_OFFLINE": "1"}):
         environment = {

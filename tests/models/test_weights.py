@@ -19,10 +19,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 import actmax
+from actmax.api.load import load
 from actmax.cache import sha256_of
 from actmax.cli.main import main
 from actmax.errors import ActmaxError
-from actmax.models.load import load, wrap
+from actmax.models.load import wrap
 from actmax.models.read import read
 from actmax.models.sites import list_sites, resolve_site
 

@@ -15,10 +15,10 @@ from actmax.results.store import (
     read_bytes,
     read_json,
     read_tensors,
+    tensor_bytes,
     write_bytes,
     write_files,
     write_json,
-    write_tensors,
     write_text,
 )
 
@@ -138,14 +138,13 @@ def test_json(tmp_path: Path) -> None:
 def test_tensors(tmp_path: Path) -> None:
     place = tmp_path / "t.safetensors"
     base = torch.arange(12.0).reshape(3, 4)
-    write_tensors(
-        place, {"view": base.T, "same": base, "half": base.half(), "grad": base.clone().requires_grad_()}
-    )
+    held = {"view": base.T, "same": base, "half": base.half(), "grad": base.clone().requires_grad_()}
+    place.write_bytes(tensor_bytes(held))
     read = read_tensors(place)
     assert torch.equal(read["view"], base.T)
     assert read["half"].dtype == torch.float16
     assert not read["grad"].requires_grad
-    write_tensors(place, {})
+    place.write_bytes(tensor_bytes({}))
     assert read_tensors(place) == {}
     for content in (b"", b"\x80\x04K\x01.", place.read_bytes()[:5], bytes(100)):
         place.write_bytes(content)

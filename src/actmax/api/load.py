@@ -9,7 +9,7 @@ import torch
 
 from actmax.api.dictionary import load_with_dictionaries
 from actmax.errors import ActmaxError
-from actmax.models.load import load as load_model
+from actmax.models.load import load_model
 from actmax.models.model import Model
 from actmax.progress import Progress, silent
 

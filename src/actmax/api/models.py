@@ -78,9 +78,9 @@ def fetch(name: str | None, *, dtype: str = "float32", progress: Progress = sile
     elif wanted in ASSETS:
         fetch_asset(ASSETS[wanted], progress)
     else:
-        from actmax.models.load import load  # slow to import, and needed for the hub only
+        from actmax.models.load import load_model  # slow to import, and needed for the hub only
 
-        load(wanted, device="cpu", dtype=dtype, progress=progress)
+        load_model(wanted, device="cpu", dtype=dtype, progress=progress)
     rows: list[dict[str, str | int | None]] = [
         {
             "kind": item.kind,

@@ -36,7 +36,7 @@ from actmax.progress import Progress, silent
 _PROBE = 8
 
 
-def load(
+def load_model(
     name: str | os.PathLike[str] | None = None,
     *,
     device: str | torch.device = "auto",

@@ -89,11 +89,6 @@ def write_json(path: str | os.PathLike[str], data: Any) -> None:
     write_text(path, json_text(data))
 
 
-def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors as one safetensors file."""
-    write_bytes(path, tensor_bytes(tensors))
-
-
 def tensor_bytes(tensors: Mapping[str, Tensor]) -> bytes:
     """The content of a safetensors file; tensors may lie on any device, be views or share memory."""
     return save_tensors(
