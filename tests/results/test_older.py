@@ -13,6 +13,8 @@ from actmax.results.plain import to_plain
 from actmax.results.saving import Saved
 from actmax.results.schema import result_kind, schema_of
 
+CORRELATIONS = {"correlates": "", "correlates_partial": "_partial"}
+"""How 0.1 named the correlations of a unit, and what their columns end in now."""
 FOLDERS = sorted((Path(__file__).parent / "data" / "0.1").iterdir())
 
 
@@ -31,12 +33,26 @@ def test_a_folder_of_0_1_loads_with_every_number(folder: Path, tmp_path: Path) -
 
 
 def as_named_now(written: dict[str, Any]) -> dict[str, Any]:
-    """Of a reproduction, what was its ``sentence`` is its conclusion."""
+    """The ``sentence`` of a reproduction is its conclusion now; units of ``select`` name their columns."""
     if isinstance(written.get("reproduced"), dict):
         return {**written, "reproduced": as_named_now(written["reproduced"])}
+    if written.get("schema") == "actmax.select/1":
+        return {**written, "units": [unit_as_named_now(unit) for unit in written["units"]]}
     if "sentence" in written:
         return {**written, "conclusion": [written["sentence"]], "sentence": None}
     return written
+
+
+def unit_as_named_now(unit: dict[str, Any]) -> dict[str, Any]:
+    """What ``separable`` said, ``fit`` says; correlations are columns with names of their own."""
+    assert unit["separable"] == (unit["fit"] == "separable")
+    plain = {name: value for name, value in unit.items() if name not in ("separable", *CORRELATIONS)}
+    columns = {
+        f"r_{name}{ending}": value
+        for key, ending in CORRELATIONS.items()
+        for name, value in unit[key].items()
+    }
+    return plain | columns
 
 
 def lost(old: Any, new: Any, place: str = "") -> list[str]:

@@ -145,7 +145,11 @@ class SelectResult(Saved, Framed):
 
 def _with_infinite(row: Row, tensors: Mapping[str, Tensor], at: int, names: Mapping[str, str]) -> Row:
     """The row with the numbers that are infinite in the tensors, and were null in the file."""
-    found = {name: float(tensors[column][at]) for name, column in names.items() if column in tensors}
+    found = {
+        name: float(tensors[column][at])
+        for name, column in names.items()
+        if column in tensors and at < len(tensors[column])  # tensors may have been cut to save space
+    }
     lost: Any = {name: value for name, value in found.items() if math.isinf(value)}
     return replace(row, **lost)
 

@@ -175,7 +175,8 @@ def _read(path: Path) -> Iterator[tuple[Mapping[str, object], dict[str, Tensor],
                 return
             end += len(start) + len(content) + len(check)
             header = json.loads(content[:n_head])
-            yield header, _arrays(header.pop("arrays"), content[n_head:]), end
+            shapes = {name: (kind, shape) for name, (kind, shape) in header.pop("arrays").items()}
+            yield header, _arrays(shapes, content[n_head:]), end
 
 
 def _arrays(shapes: Mapping[str, tuple[str, list[int]]], body: bytes) -> dict[str, Tensor]:
