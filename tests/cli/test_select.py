@@ -294,7 +294,7 @@ def test_ctrl_c_keeps_what_was_read(
 REPORTING = """
 import sys
 import actmax.selectivity.run as run
-from actmax.cli.main import run as main
+from actmax.cli.main import entry_point as main
 
 _statistics = run._statistics
 

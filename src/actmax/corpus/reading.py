@@ -140,8 +140,7 @@ def batches_of(
     """
     read_before = Windows(windows.tokens, windows.length, windows.bos, windows.chosen[:start])
     tokens = read_before.n_tokens if start else 0
-    if start:
-        progress(what, tokens, windows.n_tokens, unit="tokens")
+    progress(what, tokens, windows.n_tokens, unit="tokens")
     for first in range(start, windows.n_windows, at_once):
         batch = windows.batch(first, first + at_once)
         yield slice(first, first + len(batch.ids)), batch

@@ -73,14 +73,20 @@ class Model:
         return rows
 
     @property
+    def _embedding_weight(self) -> Tensor:
+        """The matrix as it is stored; its shape is asked for more often than its rows."""
+        weight: Tensor = self.net.get_submodule(self.family.embed).weight  # type: ignore[assignment]
+        return weight
+
+    @property
     def d_model(self) -> int:
         """The width of the embedding matrix."""
-        return int(self.embedding.shape[1])
+        return int(self._embedding_weight.shape[1])
 
     @property
     def vocab_size(self) -> int:
         """The number of rows of the embedding matrix, which may exceed the tokenizer's vocabulary."""
-        return int(self.embedding.shape[0])
+        return int(self._embedding_weight.shape[0])
 
     @cached_property
     def has_tokens_beyond(self) -> bool:
