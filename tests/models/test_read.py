@@ -158,6 +158,7 @@ def test_hooks_are_removed_whatever_happens() -> None:
 def test_a_prefix_and_what_follows_equal_the_whole(variant: str) -> None:
     family, config = VARIANTS[variant]
     model = tiny_model(family, **config)
+    model.net.double()  # in float32 kernels of two lengths may differ by more than any tolerance that tells
     sites = [resolve_site(model, name) for name in list_sites(model)]
     start, rest = tiny_ids(1, 5, seed=1), tiny_ids(3, 6, seed=2)
     prefix = read_prefix(model, sites, start)
@@ -235,9 +236,9 @@ def test_lengths() -> None:
 
 def test_ids_or_embeddings_and_not_both() -> None:
     model = tiny_model("llama")
-    with pytest.raises(ValueError, match="either ids or embeds"):
+    with pytest.raises(ActmaxError, match="either ids or embeds"):
         read(model, [Site(FINAL)])
-    with pytest.raises(ValueError, match="either ids or embeds"):
+    with pytest.raises(ActmaxError, match="either ids or embeds"):
         read(model, [Site(FINAL)], ids=tiny_ids(), embeds=model.embedding[tiny_ids()])
 
 

@@ -196,11 +196,16 @@ def _forward(
             raise _Stop
 
     with ExitStack() as stack:
+        shape = (batch, length)
+        # What is carried to a block's output is hooked first, so that the output is seen with it.
+        made = {
+            site: _carried(model, site, edit, (batch, length), stack)
+            if site.kind == "hook_resid_mid"
+            else edit
+            for site, edit in edits.items()
+        }
         for site in hooked:
-            edit = edits.get(site)
-            if edit is not None and site.kind == "hook_resid_mid":
-                edit = _carried(model, site, edit, (batch, length), stack)
-            handle = attach(model, tap(model, site), (batch, length), partial(visit, site), edit)
+            handle = attach(model, tap(model, site), shape, partial(visit, site), made.get(site))
             stack.callback(handle.remove)
         runner = model.net if logits in plan.sites else model.net.base_model
         try:
