@@ -264,7 +264,7 @@ def test_a_journal_answers_the_second_time(corpus: str, tmp_path: Path) -> None:
 
     search(corpus, "gcg", on_step=stop, resume=tmp_path)
     resumed, whole = search(corpus, "gcg", resume=tmp_path), search(corpus, "gcg")
-    assert resumed.runs == whole.restarts
+    assert resumed.runs == whole.runs
     assert resumed.frontier == whole.frontier
     with pytest.raises(ActmaxError, match="was written with method"):
         search(corpus, "random", resume=tmp_path)
