@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from actmax.dictionaries.load import load_dictionary
 
 pytestmark = pytest.mark.real
 
@@ -41,7 +44,17 @@ def examples_can_be_imported() -> Iterator[None]:
 
 
 def test_every_example_is_tested() -> None:
-    assert set(CLAIMS) == {path.stem for path in FOLDER.glob("*.py")} - {"lesson"}
+    assert set(CLAIMS) == {path.stem for path in FOLDER.glob("*.py")} - {"lesson", "train_dictionary"}
+
+
+def test_a_dictionary_is_trained_saved_and_read_back(tmp_path: Path) -> None:
+    """On 2,000 tokens: no more than that the file says what the training asked for."""
+    few = ["--max-tokens", "2000", "--latents", "64", "--k", "4", "--epochs", "1", "--batch", "256"]
+    command = [sys.executable, str(FOLDER / "train_dictionary.py"), "--out", str(tmp_path), *few]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    found = load_dictionary(tmp_path)
+    assert (found.n, found.reads, found.expected_l0) == (64, "blocks.8.hook_resid_post", 4.0)
 
 
 @pytest.mark.parametrize("name", CLAIMS)
